@@ -1,0 +1,69 @@
+"""Activation functions for reinforcement learning, by name, with what is known about each.
+
+Example:
+    >>> import torch, rl_acts
+    >>> swim = rl_acts.make("swim(k=0.5)")
+    >>> swim(torch.tensor([-1.0, 0.0, 1.0]))
+    tensor([-0.2764,  0.0000,  0.7236])
+    >>> rl_acts.mlp([3, 64, 64, 1], "swim_learnable(per=unit)")(torch.zeros(5, 3)).shape
+    torch.Size([5, 1])
+"""
+
+from rl_acts._base import Activation, LearnableActivation
+from rl_acts._info import FAMILIES, ActivationInfo, Choice, Family, Flag, Parameter, Real
+from rl_acts._mlp import check, mlp
+from rl_acts._registry import info, make, names, parse, register, unregister
+from rl_acts._spec import ActivationSpec, Spec
+from rl_acts._version import __version__
+from rl_acts.errors import ActivationError
+from rl_acts.families.elu import ELU, SELU
+from rl_acts.families.parametric import PReLU, SwishLearnable
+from rl_acts.families.relu import LeakyReLU, ReLU, ReLUSquared
+from rl_acts.families.sigmoid import Hardtanh, Sigmoid, Softsign, Tanh
+from rl_acts.families.smooth import GELU, GELUQuick, GELUTanh, Hardswish, Identity, Mish, Softplus, Swish
+from rl_acts.families.swim import Swim, SwimLearnable
+
+__all__ = [
+    "ELU",
+    "FAMILIES",
+    "GELU",
+    "SELU",
+    "Activation",
+    "ActivationError",
+    "ActivationInfo",
+    "ActivationSpec",
+    "Choice",
+    "Family",
+    "Flag",
+    "GELUQuick",
+    "GELUTanh",
+    "Hardswish",
+    "Hardtanh",
+    "Identity",
+    "LeakyReLU",
+    "LearnableActivation",
+    "Mish",
+    "PReLU",
+    "Parameter",
+    "ReLU",
+    "ReLUSquared",
+    "Real",
+    "Sigmoid",
+    "Softplus",
+    "Softsign",
+    "Spec",
+    "Swim",
+    "SwimLearnable",
+    "Swish",
+    "SwishLearnable",
+    "Tanh",
+    "__version__",
+    "check",
+    "info",
+    "make",
+    "mlp",
+    "names",
+    "parse",
+    "register",
+    "unregister",
+]

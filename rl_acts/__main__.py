@@ -1,0 +1,123 @@
+"""``python -m rl_acts``: list the activations, show one, measure their cost."""
+
+import argparse
+import platform
+import sys
+from collections.abc import Sequence
+
+import torch
+
+from rl_acts._bench import bench
+from rl_acts._info import FAMILIES, ActivationInfo
+from rl_acts._registry import info, names
+from rl_acts.errors import ActivationError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return 0, or 2 after bad input."""
+    parser = argparse.ArgumentParser(prog="python -m rl_acts", description="Activation functions for RL.")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    listing = verbs.add_parser("list", help="the registered activations")
+    listing.add_argument("--family", choices=FAMILIES, help="only this class of the survey's taxonomy")
+    showing = verbs.add_parser("show", help="what is known about one activation")
+    showing.add_argument("name")
+    measuring = verbs.add_parser("bench", help="cost relative to torch.nn.ReLU, measured in turns")
+    measuring.add_argument("specs", nargs="*", help="names or calls; all registered ones if none is given")
+    measuring.add_argument("--shape", default="256,256", help="shape of the pre-activations (default: 256,256)")
+    measuring.add_argument("--device", default="cpu", help="cpu or cuda:N (default: cpu)")
+    measuring.add_argument("--rounds", type=int, default=50, help="turns of each activation (default: 50)")
+    given = parser.parse_args(arguments)
+    try:
+        sys.stdout.write(_answer(given))
+    except ActivationError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    return 0
+
+
+def _answer(given: argparse.Namespace) -> str:
+    if given.verb == "list":
+        return _list(given.family)
+    if given.verb == "show":
+        return _show(info(given.name))
+    return bench_table(given.specs or None, _shape(given.shape), rounds=given.rounds, device=_device(given.device))
+
+
+def _device(text: str) -> torch.device:
+    try:
+        return torch.zeros(1, device=text).device
+    except (RuntimeError, AssertionError):
+        raise ActivationError(f"--device={text!r} is not allowed; this machine has {_devices()}.") from None
+
+
+def _devices() -> str:
+    return ", ".join(["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))])
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    sizes = text.split(",")
+    if not all(size.strip().isdecimal() and int(size) > 0 for size in sizes):
+        raise ActivationError(f"--shape={text!r} is not allowed; give whole numbers above 0, as in 256,256.")
+    return tuple(map(int, sizes))
+
+
+def _list(family: str | None) -> str:
+    rows = [
+        (entry.name, entry.family, "learnt" if entry.learnable else "", ", ".join(entry.aliases), entry.formula)
+        for entry in map(info, names())
+        if family in (None, entry.family)
+    ]
+    return _table(("name", "family", "", "aliases", "formula"), rows)
+
+
+def _show(entry: ActivationInfo) -> str:
+    lines = [f"{entry.name}: {entry.formula}"]
+    if entry.aliases:
+        lines.append(f"  also called        {', '.join(entry.aliases)}")
+    lines.append(f"  family             {entry.family}")
+    for parameter in entry.parameters:
+        learnt = ", initial value of a learnt parameter" if parameter.shape is not None else ""
+        default = f"{parameter.name} = {parameter.default}"
+        lines.append(f"  {default:<18} {parameter.meaning}; {parameter.constraint}{learnt}")
+    lines += [
+        f"  range              [{entry.range[0]:g}, {entry.range[1]:g}]",
+        f"  range of f'        [{entry.derivative_range[0]:g}, {entry.derivative_range[1]:g}]",
+        f"  smoothness         {entry.smoothness}",
+        f"  source             {entry.source}",
+    ]
+    if entry.unverified:
+        lines.append(f"  not verified       {entry.unverified}")
+    return "\n".join(lines) + "\n"
+
+
+def bench_table(
+    specs: Sequence[str] | None, shape: tuple[int, ...], *, rounds: int = 50, device: torch.device | str = "cpu"
+) -> str:
+    """Return the table that the ``bench`` verb prints, with the machine and the versions above it."""
+    torch.set_num_threads(1)
+    rows = [
+        (row.name, f"{row.forward_us:.0f}", f"{row.both_us:.0f}", f"{row.forward_ratio:.2f}", f"{row.both_ratio:.2f}")
+        for row in bench(specs, shape, rounds=rounds, device=device)
+    ]
+    where = torch.cuda.get_device_name(device) if torch.device(device).type == "cuda" else _processor()
+    head = f"{where}, torch {torch.__version__}, one thread, eager, float32, shape {shape}, median of {rounds} turns\n"
+    return head + _table(("name", "forward us", "fwd+bwd us", "forward / ReLU", "fwd+bwd / ReLU"), rows)
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123  (a pseudo-file of Linux)
+            models = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+    except OSError:
+        models = []
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *rows)]
+    return "".join(line.rstrip() + "\n" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

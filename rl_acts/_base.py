@@ -1,0 +1,94 @@
+"""Base classes of the library's own activations. A user's activation is any `nn.Module`, derived from them or not."""
+
+import math
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from rl_acts._info import Choice, Parameter, checked
+from rl_acts.errors import ActivationError
+
+PER = Parameter(
+    "per",
+    "layer",
+    Choice(("net", "layer", "unit"), other="unit"),
+    "what shares one set of learnt values: the whole network, the layer, or nothing (a set for each unit)",
+)
+
+
+class Activation(nn.Module):
+    """An activation whose constructor arguments are declared, checked and shown in its repr.
+
+    Class attributes:
+        declared: The constructor's parameters, in its order.
+    """
+
+    declared: ClassVar[tuple[Parameter, ...]] = ()
+
+    def real(self, name: str, value: object) -> float:
+        """Return a constructor argument that its declaration allows, as a float, or raise `ActivationError`."""
+        return float(checked(type(self).__name__, self.declared, name, value))
+
+    def flag(self, name: str, value: object) -> bool:
+        """Return a constructor argument that its declaration allows, as a bool, or raise `ActivationError`."""
+        return bool(checked(type(self).__name__, self.declared, name, value))
+
+    def extra_repr(self) -> str:
+        """Show the declared arguments, as `nn.Module.__repr__` wants them."""
+        constants = [parameter.name for parameter in self.declared if parameter.shape is None]
+        return ", ".join(f"{name}={getattr(self, name)!r}" for name in constants)
+
+
+class LearnableActivation(Activation):
+    """An activation with learnt values: one set for the network, for the layer, or for each unit.
+
+    Attributes:
+        per: ``"net"``, ``"layer"`` or ``"unit"``. ``"net"`` makes the same scalars as ``"layer"``; `rl_acts.mlp` then
+            puts the one object behind every hidden layer.
+        features: Width of the layer; None unless ``per="unit"``.
+    """
+
+    def __init__(self, per: str, features: int | None) -> None:
+        super().__init__()
+        self.per = str(checked(type(self).__name__, (PER,), "per", per))
+        if features is not None and not is_width(features):
+            raise ActivationError(
+                f"{type(self).__name__}: features={features!r} is not allowed; it must be a whole number from 1 on."
+            )
+        if self.per == "unit" and features is None:
+            raise ActivationError(
+                f"{type(self).__name__}: per='unit' needs features=<width of the layer>. rl_acts.make and rl_acts.mlp "
+                "pass it. Stable-Baselines3's activation_fn does not: use policy=rl_acts.sb3.TD3Policy or "
+                "rl_acts.sb3.SACPolicy with policy_kwargs=dict(actor_activation=..., critic_activation=...)."
+            )
+        self.features = features if self.per == "unit" else None
+
+    def new_parameter(self, value: float) -> nn.Parameter:
+        """Return a parameter filled with `value`: shape ``()``, or ``(features,)`` if ``per="unit"``."""
+        return nn.Parameter(torch.full(() if self.features is None else (self.features,), value))
+
+    def extra_repr(self) -> str:
+        """Show the declared constants, and the width if there is a set for each unit."""
+        shown = super().extra_repr()
+        return shown if self.features is None else f"{shown}, features={self.features}"
+
+
+def is_width(value: object) -> bool:
+    """Return whether a value is a width of a layer: a whole number from 1 on, and no bool."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def inverse_softplus(value: float) -> float:
+    """Return r with ln(1 + e^r) = value, for value > 0: where a parameter kept positive by softplus starts."""
+    # For large values expm1 overflows, and r equals the value to the last bit long before.
+    return value if value > 30 else math.log(math.expm1(value))
+
+
+def widened(x: Tensor) -> Tensor:
+    """Return half-precision pre-activations in float32, others as they are.
+
+    For formulas whose intermediate results (squares, small differences) leave the range or the precision of float16
+    and bfloat16 although their value does not; the caller casts the result back.
+    """
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x

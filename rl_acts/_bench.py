@@ -1,0 +1,112 @@
+"""What an activation costs: forward, and forward with backward, relative to PyTorch's own ReLU, measured in turns."""
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from rl_acts._registry import make, names
+from rl_acts._spec import Spec
+from rl_acts.errors import ActivationError
+
+_WARM_UP_ROUNDS = 3
+_CALLS_PER_TURN = 5
+
+
+@dataclass(frozen=True)
+class BenchRow:
+    """Cost of one activation: medians over the rounds.
+
+    Attributes:
+        name: The spec as given.
+        forward_us: Microseconds of one forward pass.
+        both_us: Microseconds of one forward and backward pass.
+        forward_ratio: `forward_us` relative to `torch.nn.ReLU` in the same round.
+        both_ratio: `both_us` likewise.
+    """
+
+    name: str
+    forward_us: float
+    both_us: float
+    forward_ratio: float
+    both_ratio: float
+
+
+def bench(
+    specs: Sequence[Spec] | None = None,
+    shape: Sequence[int] = (256, 256),
+    *,
+    rounds: int = 50,
+    device: torch.device | str = "cpu",
+) -> list[BenchRow]:
+    """Measure activations in turns (ABCABC) within one process.
+
+    The clock of a shared machine drifts by some 20 % within minutes, so only the ratios of one call to `bench` compare.
+    Call `torch.set_num_threads(1)` before, as the training processes do.
+
+    Args:
+        specs: What to measure; None for every registered activation.
+        shape: Shape of the pre-activations, ``(..., features)``.
+        rounds: How often each has its turn.
+        device: Where to measure.
+
+    Returns:
+        One row per spec, in the order given; the reference `torch.nn.ReLU` is not among them.
+
+    Raises:
+        ActivationError: A bad spec, or fewer than one round.
+    """
+    if rounds < 1:
+        raise ActivationError(f"rounds={rounds!r} is not allowed; it must be a whole number from 1 on.")
+    specs = names() if specs is None else specs
+    x = torch.randn(tuple(shape), device=device, requires_grad=True)
+    gradient = torch.randn_like(x)
+    modules = [nn.ReLU(), *(make(spec, shape[-1]).to(device) for spec in specs)]
+    forward: list[list[float]] = [[] for _ in modules]
+    both: list[list[float]] = [[] for _ in modules]
+    for turn in range(_WARM_UP_ROUNDS + rounds):
+        for index, module in enumerate(modules):
+            times = _timed(partial(_forward, module, x)), _timed(partial(_both, module, x, gradient))
+            if turn >= _WARM_UP_ROUNDS:
+                forward[index].append(times[0])
+                both[index].append(times[1])
+    return [
+        BenchRow(
+            name=str(spec),
+            forward_us=1e6 * statistics.median(forward[index]),
+            both_us=1e6 * statistics.median(both[index]),
+            forward_ratio=_median_ratio(forward[index], forward[0]),
+            both_ratio=_median_ratio(both[index], both[0]),
+        )
+        for index, spec in enumerate(specs, start=1)
+    ]
+
+
+def _median_ratio(times: list[float], reference: list[float]) -> float:
+    return statistics.median(a / b for a, b in zip(times, reference, strict=True))
+
+
+def _forward(module: nn.Module, x: Tensor) -> None:
+    with torch.no_grad():
+        module(x)
+
+
+def _both(module: nn.Module, x: Tensor, gradient: Tensor) -> None:
+    output = module(x)
+    torch.autograd.grad(output, [x, *module.parameters()], gradient.expand_as(output))
+
+
+def _timed(call: Callable[[], None]) -> float:
+    """Return the seconds of one call; on a GPU the queue is empty before and after."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    start = time.perf_counter()
+    for _ in range(_CALLS_PER_TURN):
+        call()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return (time.perf_counter() - start) / _CALLS_PER_TURN

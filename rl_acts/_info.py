@@ -1,0 +1,195 @@
+"""What the library knows of an activation: its parameters, their constraints, its character and source."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, TypeAlias, get_args
+
+from torch import nn
+
+from rl_acts.errors import ActivationError, did_you_mean
+
+# Classes of Hammad's survey (arXiv 2407.11090); which member belongs where is this library's reading of them.
+Family: TypeAlias = Literal[
+    "sigmoid-based",
+    "ReLU-based",
+    "ELU-based",
+    "miscellaneous",
+    "parametric",
+    "adaptive",
+    "context-dependent",
+    "stochastic",
+    "non-standard",
+    "ensemble",
+]
+FAMILIES: tuple[Family, ...] = get_args(Family)
+Smoothness: TypeAlias = Literal["discontinuous", "C0", "C1", "Cinf"]
+Interval: TypeAlias = tuple[float, float]
+UNBOUNDED: Interval = (-math.inf, math.inf)
+
+
+@dataclass(frozen=True)
+class Real:
+    """Constraint: a finite real number, above or from `minimum` on, below or up to `maximum`.
+
+    Attributes:
+        minimum: Lower end, or None.
+        maximum: Upper end, or None.
+        open: Whether the ends themselves are excluded.
+        other: A valid value that differs from the parameter's default, so that a test can show its effect.
+    """
+
+    other: float
+    minimum: float | None = None
+    maximum: float | None = None
+    open: bool = True
+
+    def __str__(self) -> str:
+        parts = []
+        if self.minimum is not None:
+            parts.append(f"{'above' if self.open else 'at least'} {self.minimum:g}")
+        if self.maximum is not None:
+            parts.append(f"{'below' if self.open else 'at most'} {self.maximum:g}")
+        return " ".join(["a finite number", " and ".join(parts)]).strip()
+
+    def check(self, value: object) -> float:
+        """Return the value as a float, or raise `TypeError` or `ValueError` without a message."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TypeError
+        number = float(value)
+        if not math.isfinite(number):
+            raise ValueError
+        below = self.minimum is not None and (number <= self.minimum if self.open else number < self.minimum)
+        above = self.maximum is not None and (number >= self.maximum if self.open else number > self.maximum)
+        if below or above:
+            raise ValueError
+        return number
+
+
+@dataclass(frozen=True)
+class Flag:
+    """Constraint: true or false."""
+
+    other: bool
+
+    def __str__(self) -> str:
+        return "true or false"
+
+    def check(self, value: object) -> bool:
+        """Return the value if it is a bool, or raise `TypeError` without a message."""
+        if not isinstance(value, bool):
+            raise TypeError
+        return value
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Constraint: one of a few words."""
+
+    options: tuple[str, ...]
+    other: str
+
+    def __str__(self) -> str:
+        return "one of " + ", ".join(repr(option) for option in self.options)
+
+    def check(self, value: object) -> str:
+        """Return the value if it is one of the options, or raise `ValueError` without a message."""
+        if not isinstance(value, str) or value not in self.options:
+            raise ValueError
+        return value
+
+
+Constraint: TypeAlias = Real | Flag | Choice
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A constructor parameter of an activation.
+
+    Attributes:
+        name: Its name in the constructor and in specs.
+        default: Its default; for a learnable parameter the initial value.
+        constraint: What is allowed.
+        meaning: One phrase on what it does.
+        shape: For a learnt parameter the shape of one set, ``()`` for a scalar; ``per="unit"`` puts an axis of length
+            `features` before it. None for a constant of the constructor.
+    """
+
+    name: str
+    default: float | bool | str
+    constraint: Constraint
+    meaning: str
+    shape: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class ActivationInfo:
+    """Everything declared about a registered activation.
+
+    Attributes:
+        name: Canonical name, lower snake case.
+        cls: The `nn.Module` class.
+        aliases: Other names of the same entry.
+        formula: f(x) as text.
+        family: Class in the survey's taxonomy (arXiv 2407.11090; the assignment is ours).
+        parameters: Constructor parameters with default or initial value and constraint.
+        range: Lower and upper end of f at the defaults.
+        derivative_range: Lower and upper end of f' at the defaults (one-sided limits at kinks included).
+        smoothness: ``"Cinf"``, ``"C1"``, ``"C0"`` or ``"discontinuous"``.
+        source: Where it is from.
+        unverified: What could not be checked against the source, or None.
+        elementwise: Whether f acts on each number alone.
+        stochastic: Whether training draws noise. The module then has `draw(x, generator)`, and `forward(x, noise)`
+            takes the noise as a tensor (None: it draws its own).
+        surrogate: Whether the gradient is a surrogate, not the derivative.
+        stateful: Whether buffers change in training.
+        changes_width: Whether the output has another width than the input.
+    """
+
+    name: str
+    cls: type[nn.Module] = field(repr=False)
+    aliases: tuple[str, ...] = ()
+    formula: str = ""
+    family: Family = "non-standard"
+    parameters: tuple[Parameter, ...] = ()
+    range: Interval = UNBOUNDED
+    derivative_range: Interval = UNBOUNDED
+    smoothness: Smoothness = "C0"
+    source: str = ""
+    unverified: str | None = None
+    elementwise: bool = True
+    stochastic: bool = False
+    surrogate: bool = False
+    stateful: bool = False
+    changes_width: bool = False
+
+    def __post_init__(self) -> None:
+        if self.family not in FAMILIES:
+            raise ActivationError(
+                f"{self.name}: family={self.family!r} is not a class of the taxonomy; "
+                f"allowed are {', '.join(map(repr, FAMILIES))}.{did_you_mean(str(self.family), FAMILIES)}"
+            )
+
+    @property
+    def learnable(self) -> bool:
+        """Whether the activation has parameters that training changes."""
+        return any(parameter.shape is not None for parameter in self.parameters)
+
+    @property
+    def defaults(self) -> Mapping[str, float | bool | str]:
+        """Default of each parameter by its name."""
+        return MappingProxyType({parameter.name: parameter.default for parameter in self.parameters})
+
+
+def checked(owner: str, parameters: tuple[Parameter, ...], name: str, value: object) -> float | bool | str:
+    """Return a constructor argument after its declared constraint has passed it.
+
+    Raises:
+        ActivationError: The value is not allowed; the message names owner, parameter, value and what is allowed.
+    """
+    constraint = {parameter.name: parameter.constraint for parameter in parameters}[name]
+    try:
+        return constraint.check(value)
+    except (TypeError, ValueError):
+        raise ActivationError(f"{owner}: {name}={value!r} is not allowed; {name} must be {constraint}.") from None

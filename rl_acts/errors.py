@@ -1,0 +1,19 @@
+"""The one error of the library, and the nearest-name help that its messages give."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class ActivationError(ValueError):
+    """A bad activation spec, argument or registration.
+
+    The message names the parameter, the value, what is allowed and, for a misspelt name, the nearest known one.
+    """
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return `` Did you mean 'swim'?`` with the nearest known words, or an empty string if none is near."""
+    near = difflib.get_close_matches(word.lower(), sorted(known), n=3, cutoff=0.6)
+    if not near:
+        return ""
+    return f" Did you mean {' or '.join(repr(name) for name in near)}?"

@@ -1,0 +1,199 @@
+"""Stable-Baselines3 policies that take activations by name: for the actor, for the critics, for each layer.
+
+Example:
+    >>> from stable_baselines3 import TD3
+    >>> import rl_acts.sb3
+    >>> activations = dict(actor_activation="swim", critic_activation=["relu", "swish_learnable"])
+    >>> model = TD3(rl_acts.sb3.TD3Policy, "Pendulum-v1", policy_kwargs=dict(net_arch=[64, 64], **activations))
+    >>> model.policy.critic.qf0[3]
+    SwishLearnable(per='layer', positive=False)
+
+A saved model names this module and the specs; loading it needs rl_acts installed. Stable-Baselines3's files are
+pickles: load only those you trust.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+import torch
+from torch import nn
+
+from rl_acts._info import Parameter, Real, checked
+from rl_acts._mlp import NetworkActivation, hidden_activations
+from rl_acts.errors import ActivationError
+
+try:
+    from stable_baselines3.common.policies import ContinuousCritic
+    from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, get_actor_critic_arch
+    from stable_baselines3.sac import policies as sac
+    from stable_baselines3.td3 import policies as td3
+except ImportError as error:
+    raise ImportError("rl_acts.sb3 needs Stable-Baselines3: pip install 'rl-acts[sb3]'.") from error
+
+if TYPE_CHECKING:
+    # One body for both policies: the checker sees TD3's base class, at run time the next class in the MRO is the base.
+    _Base: TypeAlias = td3.TD3Policy
+else:
+    _Base = object
+
+__all__ = ["SACPolicy", "TD3Policy"]
+
+_ACTIVATION_LR = Parameter("activation_lr", 3e-4, Real(other=1e-3, minimum=0.0), "learning rate of learnt activations")
+
+
+class _ActivationGroup(dict[str, Any]):
+    """Optimiser group of the activations whose learning rate is its own.
+
+    Stable-Baselines3 writes its schedule into every group's ``"lr"`` at each `train()`; this group keeps what it had.
+    """
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        # The first write must pass: copying and unpickling a dict fill it item by item.
+        if key != "lr" or "lr" not in self:
+            super().__setitem__(key, value)
+
+
+class _ActivationPolicy(_Base):
+    def __init__(
+        self,
+        *args: Any,
+        actor_activation: NetworkActivation | None = None,
+        critic_activation: NetworkActivation | None = None,
+        activation_lr: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if activation_lr is not None:
+            checked(type(self).__name__, (_ACTIVATION_LR,), "activation_lr", activation_lr)
+        # The base class builds the networks in its constructor, so these must be there before it.
+        self.actor_activation = actor_activation
+        self.critic_activation = critic_activation
+        self.activation_lr = activation_lr
+        super().__init__(*args, **kwargs)
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return {
+            **super()._get_constructor_parameters(),
+            "actor_activation": self.actor_activation,
+            "critic_activation": self.critic_activation,
+            "activation_lr": self.activation_lr,
+        }
+
+    def make_actor(self, features_extractor: BaseFeaturesExtractor | None = None) -> td3.Actor:
+        actor = super().make_actor(features_extractor)
+        _install(actor, "actor_activation", self.actor_activation, get_actor_critic_arch(self.net_arch)[0])
+        return actor
+
+    def make_critic(self, features_extractor: BaseFeaturesExtractor | None = None) -> ContinuousCritic:
+        critic = super().make_critic(features_extractor)
+        _install(critic, "critic_activation", self.critic_activation, get_actor_critic_arch(self.net_arch)[1])
+        return critic
+
+    def _own_activations(self, *networks: tuple[nn.Module, nn.Module]) -> None:
+        """Give learnt activations their optimiser groups, and each target its online network's buffers."""
+        learnt = [self._split_optimizer(network) for network in (self.actor, self.critic)]
+        if self.activation_lr is not None and not any(learnt):
+            raise ActivationError(
+                f"activation_lr={self.activation_lr!r} was given, but neither the actor's nor the critics' activation "
+                "has anything to learn."
+            )
+        for online, target in networks:
+            _follow_buffers(online, target)
+
+    def _split_optimizer(self, network: Any) -> bool:
+        """Give the activations' parameters a group of their own, without weight decay; say whether there are any."""
+        activations = {id(parameter) for module in _activations(network) for parameter in module.parameters()}
+        everything = network.optimizer.param_groups[0]["params"]
+        learnt = [parameter for parameter in everything if id(parameter) in activations]
+        if not learnt:
+            return False
+        rest = [parameter for parameter in everything if id(parameter) not in activations]
+        defaults = network.optimizer.defaults
+        group: dict[str, Any] = {"params": learnt, "lr": self.activation_lr or defaults["lr"]}
+        if "weight_decay" in defaults:
+            group["weight_decay"] = 0.0
+        optimizer_class = cast("Callable[..., torch.optim.Optimizer]", self.optimizer_class)
+        network.optimizer = optimizer_class([{"params": rest}, group], lr=defaults["lr"], **self.optimizer_kwargs)
+        if self.activation_lr is not None:
+            _pin(network.optimizer)
+            # Loading a state replaces the groups by plain dicts.
+            network.optimizer.register_load_state_dict_post_hook(_pin)
+        return True
+
+
+def _pin(optimizer: torch.optim.Optimizer) -> None:
+    optimizer.param_groups[-1] = _ActivationGroup(optimizer.param_groups[-1])
+
+
+def _nets(network: nn.Module) -> list[nn.Sequential]:
+    """Return the stacks ``Linear, activation, ...`` inside an actor or a critic."""
+    if isinstance(network, ContinuousCritic):
+        return cast("list[nn.Sequential]", network.q_networks)
+    return [network.latent_pi if isinstance(network, sac.Actor) else cast("td3.Actor", network).mu]
+
+
+def _activations(network: nn.Module) -> list[nn.Module]:
+    return [module for net in _nets(network) for module in net if not isinstance(module, nn.Linear)]
+
+
+def _install(network: nn.Module, name: str, activation: NetworkActivation | None, widths: list[int]) -> None:
+    """Put activations where Stable-Baselines3 has put its `activation_fn`.
+
+    Its own builder makes the linear layers, so a seed gives the same initial weights as without rl_acts.
+    """
+    if activation is None:
+        return
+    for net in _nets(network):
+        try:
+            modules = hidden_activations(activation, widths)
+        except ActivationError as error:
+            raise ActivationError(f"{name}: {error}") from None
+        for index, module in enumerate(modules):
+            net[2 * index + 1] = module.to(next(net.parameters()).device)
+
+
+def _follow_buffers(online: nn.Module, target: nn.Module) -> None:
+    """Let the target's activations see the online ones' buffers (statistics, phases, counters) of the moment.
+
+    Polyak averaging moves parameters only, and Stable-Baselines3 copies buffers only if their name contains
+    ``running_`` and they are floating; a counter must be copied, not averaged.
+    """
+    sources, copies = _activations(online), _activations(target)
+    pairs = [pair for pair in zip(sources, copies, strict=True) if any(True for _ in pair[0].buffers())]
+    if not pairs:
+        return
+
+    def copy_buffers(_module: nn.Module, _inputs: tuple[Any, ...]) -> None:
+        with torch.no_grad():
+            for source, copy in pairs:
+                for current, stale in zip(source.buffers(), copy.buffers(), strict=True):
+                    stale.copy_(current)
+
+    target.register_forward_pre_hook(copy_buffers)
+
+
+class TD3Policy(_ActivationPolicy, td3.TD3Policy):
+    """Stable-Baselines3's `TD3Policy` (for TD3 and DDPG) with activations by spec.
+
+    Args:
+        *args: As for `stable_baselines3.td3.policies.TD3Policy`; Stable-Baselines3 supplies them.
+        actor_activation: One spec for all hidden layers, or a list with one per layer; None for `activation_fn`.
+        critic_activation: Likewise for each Q-network. Every network has its own modules and learnt values.
+        activation_lr: Learning rate of the learnt activation parameters, constant; None for the model's schedule. They
+            never have weight decay.
+        **kwargs: As for Stable-Baselines3's policy: `net_arch`, `activation_fn`, `optimizer_class`, and the others.
+
+    Raises:
+        ActivationError: A bad spec, a list that does not fit `net_arch`, or an `activation_lr` with nothing to learn.
+    """
+
+    def _build(self, lr_schedule: Callable[[float], float]) -> None:
+        super()._build(lr_schedule)
+        self._own_activations((self.actor, self.actor_target), (self.critic, self.critic_target))
+
+
+class SACPolicy(_ActivationPolicy, sac.SACPolicy):  # type: ignore[misc]  # its actor is another class than TD3's
+    """Stable-Baselines3's `SACPolicy` with activations by spec; the arguments are those of `TD3Policy`."""
+
+    def _build(self, lr_schedule: Callable[[float], float]) -> None:
+        super()._build(lr_schedule)
+        self._own_activations((self.critic, self.critic_target))

@@ -1,0 +1,314 @@
+"""The contract that every registered activation keeps, as checks over its `ActivationInfo`.
+
+`test_contract.py` runs them over the whole registry, so a new entry is tested by being registered;
+`test_contract_itself.py` shows on broken entries that each check can fail. An entry's declarations decide what applies:
+no gradient check through a surrogate, given noise for a stochastic one, no shape check where the width changes.
+"""
+
+import copy
+import io
+import pickle
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
+
+import rl_acts
+from rl_acts import ActivationInfo, Real
+from tests.rl_acts import check_values
+from tests.rl_acts.check_values import POINTS
+
+FEATURES = 6
+HALF_DTYPES = (torch.float16, torch.bfloat16)
+
+
+def build(entry: ActivationInfo, dtype: torch.dtype = torch.float32, /, **arguments: Any) -> nn.Module:
+    """Make the entry for a layer of `FEATURES` units; in float64 its initial values are exact to float64."""
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64 if dtype is torch.float64 else default)
+    try:
+        return rl_acts.make({"name": entry.name, **arguments}, FEATURES, dtype=dtype)
+    finally:
+        torch.set_default_dtype(default)
+
+
+def applied(entry: ActivationInfo, module: nn.Module) -> Callable[[Tensor], Tensor]:
+    """Return the module as a deterministic function: a stochastic one gets the same noise at each call."""
+    if not entry.stochastic:
+        return module
+
+    def with_noise(x: Tensor) -> Tensor:
+        generator = torch.Generator().manual_seed(0)
+        # Drawn in float64, because a generator gives other numbers for other dtypes.
+        noise = module.draw(x.double(), generator)  # type: ignore[operator]
+        return torch.as_tensor(module(x, noise=noise.to(x.dtype)))
+
+    return with_noise
+
+
+def pre_activations(rows: int = 7, dtype: torch.dtype = torch.float64, seed: int = 0) -> Tensor:
+    """Return `(rows, FEATURES)` normal numbers of spread 2, none within 0.01 of a whole or half number (kinks)."""
+    x = 2.0 * torch.randn(rows, FEATURES, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    near = (2 * x - (2 * x).round()).abs() < 0.02
+    return torch.where(near, x + 0.05, x).to(dtype)
+
+
+def derivative(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Return f'(x) of an elementwise function by automatic differentiation."""
+    x = x.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(function(x).sum(), x)
+    return gradient
+
+
+def check_gradient(entry: ActivationInfo) -> None:
+    """Gradients with respect to input and parameters equal finite differences in float64."""
+    if entry.surrogate:
+        return
+    module = build(entry, torch.float64)
+    function = applied(entry, module)
+    x = pre_activations().requires_grad_()
+    assert torch.autograd.gradcheck(lambda x, *_: function(x), (x, *module.parameters()))
+
+
+def check_literal_values(entry: ActivationInfo) -> None:
+    """F and f' at the points of the table, in float64 and float32; one entry can have several rows."""
+    rows = [spec for spec in check_values.CHECK_VALUES if rl_acts.parse(spec).name == entry.name]
+    assert rows or not is_ours(entry), f"{entry.name} has no row in tests/rl_acts/check_values.py"
+    for spec in rows:
+        values, slopes = check_values.CHECK_VALUES[spec]
+        arguments = rl_acts.parse(spec).arguments
+        for dtype, tolerance in ((torch.float64, 2e-15), (torch.float32, 1e-6)):
+            module = build(entry, dtype, **arguments)
+            x = torch.tensor(POINTS, dtype=dtype)
+            expected = torch.tensor((values, slopes), dtype=torch.float64)
+            actual = torch.stack((module(x), derivative(module, x))).double()
+            torch.testing.assert_close(actual, expected, rtol=tolerance, atol=tolerance)
+
+
+def check_extremes(entry: ActivationInfo) -> None:
+    """Value and gradient at +-1e4 are finite in each dtype that can hold the true ones, and near them."""
+    x64 = torch.tensor([-1e4, 1e4], dtype=torch.float64)
+    exact = build(entry, torch.float64)
+    true = torch.cat((applied(entry, exact)(x64), derivative(applied(entry, exact), x64)))
+    for dtype in (torch.float32, *HALF_DTYPES):
+        if true.abs().max() > torch.finfo(dtype).max:
+            continue
+        module = build(entry, dtype)
+        x = x64.to(dtype)
+        actual = torch.cat((applied(entry, module)(x), derivative(applied(entry, module), x)))
+        assert actual.isfinite().all(), f"{entry.name} in {dtype}: {actual.tolist()}"
+        tolerance = 4 * torch.finfo(dtype).eps
+        torch.testing.assert_close(actual.double(), true, rtol=tolerance, atol=tolerance)
+        for parameter in module.parameters():
+            (gradient,) = torch.autograd.grad(applied(entry, module)(x.expand(FEATURES, 2).T).sum(), parameter)
+            assert gradient.isfinite().all(), f"{entry.name} in {dtype}: gradient {gradient}"
+
+
+def check_shape_and_dtype(entry: ActivationInfo) -> None:
+    """Shape (empty and without batch included) and dtype of the input are kept."""
+    for dtype in (torch.float64, torch.float32, *HALF_DTYPES):
+        module = build(entry, dtype)
+        for shape in ((FEATURES,), (0, FEATURES), (3, FEATURES), (2, 3, FEATURES)):
+            output = applied(entry, module)(torch.ones(shape, dtype=dtype))
+            assert output.dtype is dtype
+            expected = shape[:-1] if entry.changes_width else shape
+            assert tuple(output.shape[: len(expected)]) == expected
+
+
+def check_elementwise(entry: ActivationInfo) -> None:
+    """A declared elementwise function gives each number the value that it has alone.
+
+    To rounding: PyTorch's vectorised and scalar kernels differ in the last bit.
+    """
+    if not entry.elementwise or entry.stochastic:
+        return
+    module = build(entry, torch.float64)
+    x = pre_activations()
+    alone = torch.stack([torch.stack([module(number) for number in row]) for row in x])
+    torch.testing.assert_close(alone, module(x), rtol=1e-15, atol=1e-15)
+
+
+def check_state(entry: ActivationInfo) -> None:
+    """state_dict and deepcopy carry everything, and a copy shares nothing with its original."""
+    module = build(entry)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(0.25)
+    stored = io.BytesIO()
+    torch.save(module.state_dict(), stored)
+    stored.seek(0)
+    fresh = build(entry)
+    fresh.load_state_dict(torch.load(stored, weights_only=True))
+    copied = copy.deepcopy(module)
+    x = pre_activations(dtype=torch.float32)
+    before = applied(entry, module)(x)
+    assert torch.equal(applied(entry, fresh)(x), before)
+    assert torch.equal(applied(entry, copied)(x), before)
+    with torch.no_grad():
+        for tensor in (*copied.parameters(), *(buffer for buffer in copied.buffers() if buffer.is_floating_point())):
+            tensor.add_(1.0)
+    assert torch.equal(applied(entry, module)(x), before)
+
+
+def check_pickle(entry: ActivationInfo) -> None:
+    """A pickled module and its class come back by import path; the class is public."""
+    module = build(entry)
+    x = pre_activations(dtype=torch.float32)
+    again = pickle.loads(pickle.dumps(module))  # noqa: S301  (our own bytes)
+    assert torch.equal(applied(entry, again)(x), applied(entry, module)(x))
+    assert pickle.loads(pickle.dumps(entry.cls)) is entry.cls  # noqa: S301
+    if is_ours(entry):
+        assert getattr(rl_acts, entry.cls.__name__) is entry.cls
+
+
+def check_vmap(entry: ActivationInfo) -> None:
+    """vmap(functional_call) over stacked parameters equals a loop over the modules, value and gradients."""
+    modules = [build(entry, torch.float64) for _ in range(3)]
+    with torch.no_grad():
+        for index, module in enumerate(modules):
+            for parameter in module.parameters():
+                parameter.add_(0.125 * index)
+    parameters, buffers = stack_module_state(modules)
+    x = torch.stack([pre_activations(seed=index) for index in range(3)])
+
+    def one(parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor, noise: Tensor) -> Tensor:
+        keywords = {"noise": noise} if entry.stochastic else {}
+        return torch.as_tensor(functional_call(modules[0], (parameters, buffers), (x,), keywords))
+
+    # Phases and noise must be arithmetic on tensors: control flow on their values cannot be batched.
+    noise = torch.stack([module.draw(x[0], None) for module in modules]) if entry.stochastic else x  # type: ignore[operator]
+    together = vmap(one)(parameters, buffers, x, noise)
+    keywords: list[dict[str, Tensor]] = [{"noise": row} if entry.stochastic else {} for row in noise]
+    apart = torch.stack([m(row, **given) for m, row, given in zip(modules, x, keywords, strict=True)])
+    torch.testing.assert_close(together, apart, rtol=1e-14, atol=1e-14)
+    if not parameters:
+        return
+    stacked = torch.autograd.grad(together.sum(), list(parameters.values()))
+    single = [torch.autograd.grad(apart.sum(), list(m.parameters()), retain_graph=True) for m in modules]
+    for index, gradient in enumerate(stacked):
+        torch.testing.assert_close(gradient, torch.stack([row[index] for row in single]), rtol=1e-12, atol=1e-12)
+
+
+def check_compile(entry: ActivationInfo) -> None:
+    """torch.compile without graph breaks gives the same values and gradients to rounding."""
+    torch.compiler.reset()
+    module = build(entry, torch.float64)
+    function = applied(entry, module) if entry.stochastic else torch.compile(module, fullgraph=True)
+    x = pre_activations().requires_grad_()
+    wanted = [x, *module.parameters()]
+    eager = applied(entry, module)(x)
+    compiled = function(x)
+    torch.testing.assert_close(compiled, eager, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(
+        torch.autograd.grad(compiled.sum(), wanted), torch.autograd.grad(eager.sum(), wanted), rtol=1e-11, atol=1e-11
+    )
+
+
+def check_parameter_count(entry: ActivationInfo) -> None:
+    """As many learnt numbers as declared, for each granularity."""
+    learnt = [parameter for parameter in entry.parameters if parameter.shape is not None]
+    one_set = sum(torch.Size(parameter.shape).numel() for parameter in learnt if parameter.shape is not None)
+    has_per = any(parameter.name == "per" for parameter in entry.parameters)
+    for per, sets in {"net": 1, "layer": 1, "unit": FEATURES}.items() if has_per else {None: 1}.items():
+        module = build(entry, **({} if per is None else {"per": per}))
+        assert sum(parameter.numel() for parameter in module.parameters()) == one_set * sets
+
+
+def check_parameters_matter(entry: ActivationInfo) -> None:
+    """Each documented parameter changes the output, a gradient, a shape or the state."""
+    x = pre_activations(dtype=torch.float32)
+    for parameter in entry.parameters:
+        usual, other = build(entry), build(entry, **{parameter.name: parameter.constraint.other})
+        assert fingerprint(entry, usual, x) != fingerprint(entry, other, x), (
+            f"{entry.name}: {parameter.name} is ignored"
+        )
+
+
+def fingerprint(entry: ActivationInfo, module: nn.Module, x: Tensor) -> Mapping[str, Any]:
+    """Return what an argument can change: values, slopes and every tensor of the state with its shape."""
+    values = applied(entry, module)(x)
+    slopes = derivative(applied(entry, module), x)
+    return {
+        "values": values.tolist(),
+        "slopes": slopes.tolist(),
+        "state": {name: (tuple(tensor.shape), tensor.tolist()) for name, tensor in module.state_dict().items()},
+    }
+
+
+def check_refusals(entry: ActivationInfo) -> None:
+    """Values outside a parameter's constraint raise an error that names parameter, value and what is allowed."""
+    for parameter in entry.parameters:
+        bad: list[Any] = ["word", None, [1.0], float("nan"), float("inf")]
+        if isinstance(parameter.constraint, Real):
+            bad += [True] if parameter.constraint.minimum is None else [True, parameter.constraint.minimum - 1.0]
+        for value in bad:
+            with pytest.raises(rl_acts.ActivationError) as caught:
+                entry.cls(**{parameter.name: value})
+            message = str(caught.value)
+            assert f"{parameter.name}={value!r}" in message
+            assert str(parameter.constraint) in message
+
+
+def check_ranges(entry: ActivationInfo) -> None:
+    """The declared ranges of f and f' hold on a fine grid, and finite ends are approached."""
+    if entry.surrogate or entry.stochastic or not entry.elementwise:
+        return
+    module = build(entry, torch.float64)
+    grid = torch.linspace(-60, 60, 240_001, dtype=torch.float64)
+    for declared, actual in ((entry.range, module(grid)), (entry.derivative_range, derivative(module, grid))):
+        low, high = declared
+        assert actual.min() >= low - 1e-7
+        assert actual.max() <= high + 1e-7
+        # Algebraic tails (softsign) are still 2 % off their limit at the end of the grid.
+        assert low == -float("inf") or actual.min() <= low + 0.02
+        assert high == float("inf") or actual.max() >= high - 0.02
+
+
+def check_smoothness(entry: ActivationInfo) -> None:
+    """F' jumps at a whole or half number if and only if the entry is declared C0, f if discontinuous."""
+    if entry.surrogate or entry.stochastic or not entry.elementwise:
+        return
+    module = build(entry, torch.float64)
+    points = torch.arange(-8, 9, dtype=torch.float64) / 2
+    jump = (module(points + 1e-9) - module(points - 1e-9)).abs().max()
+    kink = (derivative(module, points + 1e-9) - derivative(module, points - 1e-9)).abs().max()
+    assert (jump > 1e-3) == (entry.smoothness == "discontinuous")
+    assert (kink > 1e-3) == (entry.smoothness in {"C0", "discontinuous"})
+
+
+def check_documentation(entry: ActivationInfo) -> None:
+    """Formula, source and docstring are there, and the docstring names each parameter and what is unverified."""
+    if not is_ours(entry):
+        return
+    assert entry.formula
+    assert entry.source
+    text = entry.cls.__doc__ or ""
+    assert all(f"{parameter.name}:" in text for parameter in entry.parameters)
+    if "was not seen" in (entry.unverified or ""):
+        assert "Unverified:" in text
+
+
+def is_ours(entry: ActivationInfo) -> bool:
+    """Return whether the library itself provides the entry."""
+    return entry.cls.__module__.startswith("rl_acts.")
+
+
+CHECKS: tuple[Callable[[ActivationInfo], None], ...] = (
+    check_gradient,
+    check_literal_values,
+    check_extremes,
+    check_shape_and_dtype,
+    check_elementwise,
+    check_state,
+    check_pickle,
+    check_vmap,
+    check_parameter_count,
+    check_parameters_matter,
+    check_refusals,
+    check_ranges,
+    check_smoothness,
+    check_documentation,
+)

@@ -1,0 +1,67 @@
+"""``python -m rl_acts``: the real command line."""
+
+import subprocess
+import sys
+
+import pytest
+
+import rl_acts
+from rl_acts.__main__ import main
+
+
+def test_list_in_a_subprocess() -> None:
+    result = subprocess.run([sys.executable, "-m", "rl_acts", "list"], capture_output=True, text=True, check=True)
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ["name", "family", "aliases", "formula"]
+    assert [line.split()[0] for line in lines[1:]] == rl_acts.names()
+    assert "k = softplus(raw_k) learnt" in result.stdout
+
+
+def test_list_one_family(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "--family", "ELU-based"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]] == ["elu", "selu"]
+
+
+def test_show(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "silu"]) == 0
+    assert capsys.readouterr().out == (
+        "swish: x * sigmoid(beta * x)\n"
+        "  also called        silu\n"
+        "  family             miscellaneous\n"
+        "  beta = 1.0         sharpness; 1 is SiLU, negative values mirror the function; a finite number\n"
+        "  range              [-0.278465, inf]\n"
+        "  range of f'        [-0.0998393, 1.09984]\n"
+        "  smoothness         Cinf\n"
+        "  source             Ramachandran et al., arXiv 1710.05941; as SiLU for RL: Elfwing et al., arXiv 1702.03118\n"
+    )
+
+
+def test_bench_measures_what_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "swim(k=0.7)", "relu", "--shape", "4,8", "--rounds", "2"]) == 0
+    head, columns, *rows = capsys.readouterr().out.splitlines()
+    assert head.endswith("one thread, eager, float32, shape (4, 8), median of 2 turns")
+    assert columns.split()[:2] == ["name", "forward"]
+    assert [row.split()[0] for row in rows] == ["swim(k=0.7)", "relu"]
+    assert all(float(number) > 0 for row in rows for number in row.split()[1:])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["show", "swimm"], "error: Unknown activation 'swimm'. Did you mean 'swim' or 'swish'? Known are elu, "),
+        (["bench", "swim(k=0)"], "error: swim: k=0 is not allowed; k must be a finite number above 0.\n"),
+        (["bench", "--rounds", "0"], "error: rounds=0 is not allowed; it must be a whole number from 1 on.\n"),
+        (["bench", "--device", "tpu"], "error: --device='tpu' is not allowed; this machine has cpu"),
+        (
+            ["bench", "--shape", "4,x"],
+            "error: --shape='4,x' is not allowed; give whole numbers above 0, as in 256,256.",
+        ),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(message)

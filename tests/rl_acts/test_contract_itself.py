@@ -1,0 +1,220 @@
+"""The contract accepts entries of every declared kind, and each of its checks fails on an entry that breaks it."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import rl_acts
+from rl_acts import Activation, ActivationInfo, LearnableActivation, Parameter, Real
+from tests.rl_acts import check_values, contract
+
+Check = Callable[[ActivationInfo], None]
+
+
+@pytest.fixture
+def register() -> Iterator[Callable[..., ActivationInfo]]:
+    """Register a class for one test and take it out afterwards."""
+    added: list[str] = []
+
+    def add(cls: type[nn.Module], **declared: Any) -> ActivationInfo:
+        name = f"toy_{cls.__name__.lower()}"
+        rl_acts.register(name, **declared)(cls)
+        added.append(name)
+        return rl_acts.info(name)
+
+    yield add
+    for name in added:
+        rl_acts.unregister(name)
+
+
+class NoisyLeaky(nn.Module):
+    """Stochastic: the slope on the left is drawn for each call."""
+
+    def draw(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        return torch.rand((), generator=generator, dtype=x.dtype)
+
+    def forward(self, x: Tensor, noise: Tensor | None = None) -> Tensor:
+        slope = self.draw(x, None) if noise is None else noise
+        return x.relu() + slope * (x - x.relu())
+
+
+class _StepWithIdentityGradient(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return (x >= 0).to(x.dtype)
+
+    @staticmethod
+    def setup_context(_ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        pass
+
+    @staticmethod
+    def backward(_ctx: Any, *gradients: Tensor) -> Tensor:
+        return gradients[0]
+
+
+class Step(nn.Module):
+    """Surrogate: the gradient is not the derivative."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.as_tensor(_StepWithIdentityGradient.apply(x))  # type: ignore[no-untyped-call]
+
+
+class Counting(nn.Module):
+    """Stateful: a buffer that enters the value by arithmetic."""
+
+    count: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("count", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.count
+
+
+class Doubling(nn.Module):
+    """Changes the width."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat((x.relu(), (-x).relu()), dim=-1)
+
+
+@pytest.mark.parametrize("check", contract.CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize(
+    ("cls", "declared"),
+    [
+        (NoisyLeaky, {"stochastic": True}),
+        (Step, {"surrogate": True, "range": (0.0, 1.0)}),
+        (Counting, {"stateful": True, "smoothness": "Cinf", "derivative_range": (1.0, 1.0)}),
+        (Doubling, {"changes_width": True, "elementwise": False}),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_declared_kinds_pass(
+    register: Callable[..., ActivationInfo], cls: type[nn.Module], declared: dict[str, Any], check: Check
+) -> None:
+    check(register(cls, **declared))
+
+
+class WrongSlope(Activation):
+    """Declares k, documents it as ``k:``, and ignores it; its gradient is cut."""
+
+    declared = (Parameter("k", 1.0, Real(other=2.0, minimum=0.0), "nothing"),)
+
+    def __init__(self, k: float = 1.0) -> None:
+        super().__init__()
+        self.k = k
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.detach() * x
+
+
+class Overflowing(Activation):
+    """exp in a dead branch: the value is finite, the gradient is not."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.where(x > 0, x, x.exp() - 1) + 0 * torch.where(x > 0, x.exp(), x).clamp(max=0)
+
+
+class Narrowing(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.float()
+
+
+class RowMean(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x - x.mean() if x.numel() else x
+
+
+class Branching(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x if float(x.detach().sum()) > 0 else 2 * x
+
+
+class TooMany(LearnableActivation):
+    declared = (Parameter("a", 1.0, Real(other=2.0), "slope", shape=()),)
+
+    def __init__(self, a: float = 1.0) -> None:
+        super().__init__("layer", None)
+        self.a = nn.Parameter(torch.full((2,), self.real("a", a)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.a[0]
+
+
+class Kinked(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * x.relu()
+
+
+def _local_class() -> type[nn.Module]:
+    class Local(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x
+
+    return Local
+
+
+@pytest.mark.parametrize(
+    ("cls", "declared", "check"),
+    [
+        (WrongSlope, {}, contract.check_gradient),
+        (WrongSlope, {}, contract.check_parameters_matter),
+        (WrongSlope, {}, contract.check_refusals),
+        (Overflowing, {}, contract.check_extremes),
+        (Narrowing, {}, contract.check_shape_and_dtype),
+        (RowMean, {}, contract.check_elementwise),
+        (Branching, {}, contract.check_vmap),
+        (TooMany, {}, contract.check_parameter_count),
+        (_local_class(), {}, contract.check_pickle),
+        (Kinked, {"smoothness": "C1"}, contract.check_smoothness),
+        (Kinked, {"range": (0.0, float("inf")), "derivative_range": (0.0, 1.0)}, contract.check_ranges),
+        (Kinked, {"range": (-1.0, float("inf"))}, contract.check_ranges),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_broken_entries_fail(
+    register: Callable[..., ActivationInfo], cls: type[nn.Module], declared: dict[str, Any], check: Check
+) -> None:
+    entry = register(cls, **declared)
+    # Each check has its own way to fail: an assertion, gradcheck's error, vmap's error, pickle's.
+    with pytest.raises((AssertionError, RuntimeError, AttributeError, pytest.fail.Exception)):
+        check(entry)
+
+
+def test_a_copy_that_shares_its_parameters_fails(register: Callable[..., ActivationInfo]) -> None:
+    class Shared(LearnableActivation):
+        declared = (Parameter("a", 1.0, Real(other=2.0), "shift", shape=()),)
+
+        def __init__(self, a: float = 1.0) -> None:
+            super().__init__("layer", None)
+            self.a = self.new_parameter(self.real("a", a))
+
+        def __deepcopy__(self, memo: dict[int, Any]) -> "Shared":
+            return self
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x + self.a
+
+    with pytest.raises(AssertionError):
+        contract.check_state(register(Shared))
+
+
+def test_an_entry_of_the_library_without_check_values_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(check_values.CHECK_VALUES, "swim")
+    monkeypatch.delitem(check_values.CHECK_VALUES, "swim(k=1)")
+    monkeypatch.delitem(check_values.CHECK_VALUES, "swim(k=0.7)")
+    with pytest.raises(AssertionError, match="swim has no row"):
+        contract.check_literal_values(rl_acts.info("swim"))
+
+
+def test_a_wrong_check_value_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    values, slopes = check_values.CHECK_VALUES["relu"]
+    monkeypatch.setitem(check_values.CHECK_VALUES, "relu", (values, (*slopes[:3], 1.0, *slopes[4:])))
+    with pytest.raises(AssertionError, match="not close"):
+        contract.check_literal_values(rl_acts.info("relu"))
