@@ -10,6 +10,7 @@ Example:
 """
 
 from rl_acts._base import Activation, LearnableActivation
+from rl_acts._bench import BenchRow, bench, bench_table
 from rl_acts._info import FAMILIES, ActivationInfo, Choice, Family, Flag, Parameter, Real
 from rl_acts._mlp import check, mlp
 from rl_acts._registry import info, make, names, parse, register, unregister
@@ -32,6 +33,7 @@ __all__ = [
     "ActivationError",
     "ActivationInfo",
     "ActivationSpec",
+    "BenchRow",
     "Choice",
     "Family",
     "Flag",
@@ -58,6 +60,8 @@ __all__ = [
     "SwishLearnable",
     "Tanh",
     "__version__",
+    "bench",
+    "bench_table",
     "check",
     "info",
     "make",

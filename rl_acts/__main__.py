@@ -1,15 +1,15 @@
 """``python -m rl_acts``: list the activations, show one, measure their cost."""
 
 import argparse
-import platform
 import sys
 from collections.abc import Sequence
 
 import torch
 
-from rl_acts._bench import bench
+from rl_acts._bench import bench_table
 from rl_acts._info import FAMILIES, ActivationInfo
 from rl_acts._registry import info, names
+from rl_acts._table import table
 from rl_acts.errors import ActivationError
 
 
@@ -67,7 +67,7 @@ def _list(family: str | None) -> str:
         for entry in map(info, names())
         if family in (None, entry.family)
     ]
-    return _table(("name", "family", "", "aliases", "formula"), rows)
+    return table(("name", "family", "", "aliases", "formula"), rows)
 
 
 def _show(entry: ActivationInfo) -> str:
@@ -88,35 +88,6 @@ def _show(entry: ActivationInfo) -> str:
     if entry.unverified:
         lines.append(f"  not verified       {entry.unverified}")
     return "\n".join(lines) + "\n"
-
-
-def bench_table(
-    specs: Sequence[str] | None, shape: tuple[int, ...], *, rounds: int = 50, device: torch.device | str = "cpu"
-) -> str:
-    """Return the table that the ``bench`` verb prints, with the machine and the versions above it."""
-    torch.set_num_threads(1)
-    rows = [
-        (row.name, f"{row.forward_us:.0f}", f"{row.both_us:.0f}", f"{row.forward_ratio:.2f}", f"{row.both_ratio:.2f}")
-        for row in bench(specs, shape, rounds=rounds, device=device)
-    ]
-    where = torch.cuda.get_device_name(device) if torch.device(device).type == "cuda" else _processor()
-    head = f"{where}, torch {torch.__version__}, one thread, eager, float32, shape {shape}, median of {rounds} turns\n"
-    return head + _table(("name", "forward us", "fwd+bwd us", "forward / ReLU", "fwd+bwd / ReLU"), rows)
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123  (a pseudo-file of Linux)
-            models = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
-    except OSError:
-        models = []
-    return models[0] if models else platform.processor() or platform.machine()
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *rows)]
-    return "".join(line.rstrip() + "\n" for line in lines)
 
 
 if __name__ == "__main__":

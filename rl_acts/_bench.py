@@ -1,5 +1,6 @@
 """What an activation costs: forward, and forward with backward, relative to PyTorch's own ReLU, measured in turns."""
 
+import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from rl_acts._registry import make, names
 from rl_acts._spec import Spec
+from rl_acts._table import table
 from rl_acts.errors import ActivationError
 
 _WARM_UP_ROUNDS = 3
@@ -84,6 +86,34 @@ def bench(
         )
         for index, spec in enumerate(specs, start=1)
     ]
+
+
+def bench_table(
+    specs: Sequence[str] | None, shape: tuple[int, ...], *, rounds: int = 50, device: torch.device | str = "cpu"
+) -> str:
+    """Return `bench` as a table, measured with one thread, with the machine and the versions above it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        measured = bench(specs, shape, rounds=rounds, device=device)
+    finally:
+        torch.set_num_threads(threads)
+    rows = [
+        (row.name, f"{row.forward_us:.0f}", f"{row.both_us:.0f}", f"{row.forward_ratio:.2f}", f"{row.both_ratio:.2f}")
+        for row in measured
+    ]
+    where = torch.cuda.get_device_name(device) if torch.device(device).type == "cuda" else _processor()
+    head = f"{where}, torch {torch.__version__}, one thread, eager, float32, shape {shape}, median of {rounds} turns\n"
+    return head + table(("name", "forward us", "fwd+bwd us", "forward / ReLU", "fwd+bwd / ReLU"), rows)
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123  (a pseudo-file of Linux)
+            models = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+    except OSError:
+        models = []
+    return models[0] if models else platform.processor() or platform.machine()
 
 
 def _median_ratio(times: list[float], reference: list[float]) -> float:
