@@ -1,0 +1,49 @@
+"""Where a run computes: the device a user asks for, and what it is called."""
+
+import platform
+from pathlib import Path
+
+import torch
+
+
+class DeviceError(ValueError):
+    """A device that does not exist here or whose name nobody knows; the message names the devices that exist."""
+
+
+def resolve_device(name: str) -> torch.device:
+    """Turn a device's name into a device that exists.
+
+    Args:
+        name: ``"auto"`` (the first CUDA device if there is one, else the CPU), ``"cpu"``, ``"cuda"`` (the first) or
+            ``"cuda:N"``.
+
+    Raises:
+        DeviceError: The name is none of these, or this machine has no such device.
+
+    >>> resolve_device("cpu")
+    device(type='cpu')
+    """
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    existing = ["cpu", *(f"cuda:{index}" for index in range(count))]
+    if name == "auto":
+        return torch.device("cuda:0" if count else "cpu")
+    wanted = "cuda:0" if name == "cuda" else name
+    if wanted not in existing:
+        here = ", ".join(existing)
+        raise DeviceError(f"device {name!r} does not exist here; allowed are auto, {here} (and cuda for cuda:0).")
+    return torch.device(wanted)
+
+
+def device_name(device: torch.device) -> str:
+    """Return what people call the device: the GPU's product name, or the CPU's."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name()
+
+
+def cpu_name() -> str:
+    """Return the CPU's model name as the operating system states it, or its architecture where it states none."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

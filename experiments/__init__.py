@@ -1,0 +1,1 @@
+"""Studies: what to run, running it, what came out and what it means. See `python -m experiments --help`."""

@@ -1,0 +1,183 @@
+"""The command line: ``python -m experiments train | run | status | report``."""
+
+import shlex
+import sqlite3
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from envs import TaskError
+from experiments.commands import (
+    EXIT_BAD_INPUT,
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    Settings,
+    run_study,
+    show_status,
+)
+from experiments.problems import InputError
+from experiments.train_options import study_from_options
+from experiments.yaml_file import override, read_yaml
+
+app = typer.Typer(
+    help="Run studies of activation functions in reinforcement learning and report on them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results. Default: runs/NAME.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="Replace a key of the study: key=value with dots between keys, as in evaluation.every=1000. Repeatable.",
+    ),
+]
+Device = Annotated[
+    str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:N. Default: the study's, or auto.")
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Most runs at once. Default: one per usable core; on a GPU at most 4."),
+]
+Activation = "a name, a call such as swim(k=0.7), or a list [relu, swish] with one per hidden layer"
+
+
+@app.command()
+def train(  # noqa: PLR0913 - each is an option of the command
+    context: typer.Context,
+    *,
+    env: Annotated[str, typer.Option("--env", help="Gymnasium id, such as Hopper-v5.")],
+    algo: Annotated[str, typer.Option("--algo", help="td3, sac or ddpg.")] = "td3",
+    activation: Annotated[
+        str | None, typer.Option("--activation", help=f"For actor and critics alike: {Activation}.")
+    ] = None,
+    actor_activation: Annotated[
+        str | None, typer.Option("--actor-activation", help=f"For the actor: {Activation}.")
+    ] = None,
+    critic_activation: Annotated[
+        str | None, typer.Option("--critic-activation", help=f"For the critics: {Activation}.")
+    ] = None,
+    activation_lr: Annotated[
+        str | None,
+        typer.Option("--activation-lr", help="Learning rate of learnable activations. Default: the network's."),
+    ] = None,
+    seeds: Annotated[str, typer.Option("--seeds", help="A count (5), a list (3,7) or a range (0-9).")] = "5",
+    steps: Annotated[
+        str, typer.Option("--steps", help="Environment steps of each run, such as 100_000 or 1e5.")
+    ] = "1_000_000",
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the study. Default: made from the choices.")
+    ] = None,
+    eval_every: Annotated[
+        str | None, typer.Option("--eval-every", help="Steps between evaluations. Default: steps / 10, at most 10,000.")
+    ] = None,
+    eval_episodes: Annotated[
+        str | None, typer.Option("--eval-episodes", help="Episodes per evaluation. Default: 10.")
+    ] = None,
+    net_arch: Annotated[
+        str | None, typer.Option("--net-arch", help="Widths of the hidden layers, as in 256,256.")
+    ] = None,
+    settings: Set = None,
+    out: Out = None,
+    device: Device = None,
+    workers: Workers = None,
+) -> None:
+    """Train one choice of activations on one task, without a study file."""
+    document = study_from_options(
+        {
+            "--algo": algo,
+            "--env": env,
+            "--activation": activation,
+            "--actor-activation": actor_activation,
+            "--critic-activation": critic_activation,
+            "--activation-lr": activation_lr,
+            "--seeds": seeds,
+            "--steps": steps,
+            "--name": name,
+            "--eval-every": eval_every,
+            "--eval-episodes": eval_episodes,
+            "--net-arch": net_arch,
+        }
+    )
+    override(document, settings or [])
+    raise typer.Exit(run_study(document, Settings(context.obj, out, device, workers)))
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    study: Annotated[Path, typer.Argument(help="The study's YAML file.")],
+    *,
+    settings: Set = None,
+    out: Out = None,
+    device: Device = None,
+    workers: Workers = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and start nothing.")] = False,
+) -> None:
+    """Run a study; the same command again does only what is not done."""
+    document = read_yaml(study)
+    override(document, settings or [])
+    raise typer.Exit(run_study(document, Settings(context.obj, out, device, workers, dry_run)))
+
+
+@app.command()
+def status(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The study's folder.")]) -> None:
+    """Show how a study stands, while it runs or afterwards."""
+    raise typer.Exit(show_status(folder))
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The study's folder.")],
+    *,
+    out: Annotated[Path | None, typer.Option("--out", help="The page. Default: DIR/report.html.")] = None,
+) -> None:
+    """Write the page about a study: statistics, figures and tables."""
+    from experiments.report import ReportError, write_report  # noqa: PLC0415 - it loads matplotlib, which no other command needs
+
+    try:
+        page = write_report(folder, out)
+    except ReportError as error:
+        raise InputError(str(error)) from error
+    typer.echo(f"page      {page}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: In place of those of the process.
+
+    Returns:
+        The exit code: 0 done, 1 some runs failed or diverged, 2 bad input, 130 interrupted.
+    """
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    command = shlex.join(["python", "-m", "experiments", *words])
+    try:
+        code = app(args=words, prog_name="python -m experiments", standalone_mode=False, obj=command)
+    except (InputError, TaskError) as error:
+        return _fail(str(error))
+    except TyperException as error:
+        return _fail(error.format_message())
+    except sqlite3.DatabaseError as error:
+        return _fail(f"the study's registry cannot be used: {error}. Its file is study.sqlite in the study's folder.")
+    except OSError as error:
+        # Such as a full disk in the middle of a study; its runs wait for the same command.
+        sys.stderr.write(f"error: {error}\n")
+        return EXIT_FAILED
+    except (typer.Abort, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    return code if isinstance(code, int) else EXIT_DONE
+
+
+def _fail(message: str) -> int:
+    sys.stderr.write(f"error: {message}\n")
+    return EXIT_BAD_INPUT

@@ -1,0 +1,166 @@
+"""Read every run of a study's folder into one typed structure; what was odd becomes a note, never a crash."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.report.curves import Evaluations, read_evaluations
+from experiments.report.errors import ReportError
+from experiments.report.study import Study, read_study
+
+STATES = ("done", "running", "diverged", "failed", "pending")
+ENDED_BADLY = ("diverged", "failed")
+
+
+# Runs are compared by identity: they hold arrays.
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One run: its evaluations and how it went.
+
+    `state` is one of STATES, "missing" (no folder) or "unknown" (evaluations without a readable run.json).
+    """
+
+    task: str
+    algorithm: str
+    arm: str
+    seed: int
+    state: str
+    evaluations: Evaluations
+    cause: str | None = None
+    attempt: int = 1
+    started: str | None = None
+    finished: str | None = None
+    command: str | None = None
+    workers: int | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    hardware: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """The run in words."""
+        return f"{self.task}, {self.algorithm}, {self.arm}, seed {self.seed}"
+
+    @property
+    def scored(self) -> bool:
+        """Whether at least one evaluation is finite."""
+        return bool(np.isfinite(self.evaluations.returns).any())
+
+    @property
+    def ended(self) -> bool:
+        """Whether no further evaluation is to come: a score can be given, if need be by carrying the last one on."""
+        return self.state in ("done", *ENDED_BADLY)
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A study's plan, all its planned runs in order (missing ones too), and notes about odd files."""
+
+    study: Study
+    runs: tuple[Run, ...]
+    notes: tuple[str, ...]
+
+
+def collect(study_dir: Path) -> Collection:
+    """Read a study's folder.
+
+    Raises:
+        ReportError: no readable study, or no run with an evaluation yet.
+    """
+    study = read_study(study_dir)
+    notes: list[str] = []
+    runs = tuple(
+        _read_run(study_dir, (task, algorithm, arm.name, seed), notes)
+        for task in study.tasks
+        for algorithm in study.algorithms
+        for arm in study.arms
+        for seed in arm.seeds
+    )
+    notes.extend(_strangers(study_dir, runs))
+    if not any(run.scored for run in runs):
+        raise ReportError(_nothing_yet(study_dir, runs))
+    return Collection(study, runs, tuple(notes))
+
+
+def run_folder(study_dir: Path, key: tuple[str, str, str, int]) -> Path:
+    """Folder of the run (task, algorithm, arm, seed)."""
+    task, algorithm, arm, seed = key
+    return study_dir / task / algorithm / arm / f"seed-{seed}"
+
+
+def _read_run(study_dir: Path, key: tuple[str, str, str, int], notes: list[str]) -> Run:
+    task, algorithm, arm, seed = key
+    folder = run_folder(study_dir, key)
+    place = folder.relative_to(study_dir).as_posix()
+    if not folder.is_dir():
+        notes.append(f"{place}: no such folder; the run has not started")
+        return Run(task, algorithm, arm, seed, "missing", Evaluations.empty())
+    evaluations = read_evaluations(folder / "evaluations.csv", f"{place}/evaluations.csv", notes)
+    record = _read_record(folder / "run.json", place, notes)
+    state = record.get("state")
+    return Run(
+        task,
+        algorithm,
+        arm,
+        seed,
+        state if state in STATES else "unknown",
+        evaluations,
+        cause=_text(record.get("cause")),
+        attempt=attempt if isinstance(attempt := record.get("attempt"), int) else 1,
+        started=_text(record.get("started")),
+        finished=_text(record.get("finished")),
+        command=_text(record.get("command")),
+        workers=workers if isinstance(workers := record.get("workers"), int) else None,
+        versions=_texts(record.get("versions")),
+        hardware=_texts(record.get("hardware")),
+    )
+
+
+def _read_record(path: Path, place: str, notes: list[str]) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        notes.append(f"{place}/run.json: missing; the run's state is unknown")
+        return {}
+    except (ValueError, OSError) as error:
+        notes.append(f"{place}/run.json: damaged ({error}); the run's state is unknown")
+        return {}
+    if not isinstance(record, dict):
+        notes.append(f"{place}/run.json: damaged (not an object); the run's state is unknown")
+        return {}
+    return record
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _texts(value: object) -> dict[str, str]:
+    return {str(key): str(text) for key, text in value.items() if text is not None} if isinstance(value, dict) else {}
+
+
+def _strangers(study_dir: Path, runs: tuple[Run, ...]) -> list[str]:
+    """Notes about folders of runs that the study does not ask for (any more): they are not used, and that is said."""
+    known = {run_folder(study_dir, (run.task, run.algorithm, run.arm, run.seed)) for run in runs}
+    found = {path.parent for path in study_dir.rglob("seed-*/run.json")}
+    return [
+        f"{folder.relative_to(study_dir).as_posix()}: not a run of study.json; not used"
+        for folder in sorted(found - known)
+    ]
+
+
+def _nothing_yet(study_dir: Path, runs: tuple[Run, ...]) -> str:
+    failed = [run for run in runs if run.state in ENDED_BADLY]
+    if failed:
+        cause = " ".join((failed[0].cause or "unknown").split())
+        return (
+            f"no run in {study_dir} has an evaluation: {len(failed)} of {len(runs)} failed or diverged before their "
+            f"first one (first cause: {failed[0].label}: {cause}); remove the cause and run the study's command again"
+        )
+    return (
+        f"no run in {study_dir} has an evaluation yet ({len(runs)} planned): start or continue the study with "
+        "`python -m experiments run`, the report works from the first evaluation on"
+    )

@@ -1,0 +1,109 @@
+"""`evaluations.csv` of one run: numbers in, arrays out, tolerant of what a kill leaves."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from experiments.report.statistics import FloatArray
+
+CLOCK_COLUMNS = ("wall_s", "act_s", "simulate_s", "learn_s", "evaluate_s")
+PARTS = ("act", "simulate", "learn", "evaluate", "other")
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluations:
+    """Evaluations of one run, E rows in order of steps.
+
+    Attributes:
+        steps: environment steps, [E].
+        returns: mean return over the evaluation's episodes, [E]; NaN where the run had diverged.
+        clock: seconds since the start of training, [E, 5], columns as CLOCK_COLUMNS; NaN where not recorded.
+    """
+
+    steps: FloatArray
+    returns: FloatArray
+    clock: FloatArray
+
+    @staticmethod
+    def empty() -> "Evaluations":
+        """No evaluation at all."""
+        return Evaluations(np.empty(0), np.empty(0), np.empty((0, len(CLOCK_COLUMNS))))
+
+    @property
+    def training_seconds(self) -> FloatArray:
+        """Seconds since the start without those spent evaluating, [E]."""
+        return self.clock[:, 0] - self.clock[:, 4]
+
+    @property
+    def clock_usable(self) -> bool:
+        """Whether times are recorded, finite and never go back."""
+        seconds = self.training_seconds
+        return bool(seconds.size > 0 and np.isfinite(self.clock).all() and (np.diff(seconds) >= 0).all())
+
+    @property
+    def steps_per_second(self) -> float:
+        """Environment steps per second of training, without evaluation; NaN where it cannot be known."""
+        seconds = float(self.training_seconds[-1]) if self.clock_usable else 0.0
+        return float(self.steps[-1]) / seconds if seconds > 0 and self.steps[-1] > 0 else float("nan")
+
+    @property
+    def shares(self) -> FloatArray:
+        """Share of the run's whole time spent in each of PARTS, [5], sums to 1; NaN where it cannot be known."""
+        if not self.clock_usable or self.clock[-1, 0] <= 0:
+            return np.full(len(PARTS), np.nan)
+        wall, *named = self.clock[-1]
+        other = max(0.0, wall - sum(named))
+        parts = np.array([*named, other])
+        return np.asarray(parts / parts.sum(), dtype=np.float64)
+
+
+def read_evaluations(path: Path, place: str, notes: list[str]) -> Evaluations:
+    """Read one file of evaluations; `place` names it in the notes, which this function adds to."""
+    try:
+        content = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        notes.append(f"{place}: missing; no evaluation of this run")
+        return Evaluations.empty()
+    lines = content.split("\n")
+    # Without its line end the last line may be cut inside a number, which would still parse.
+    if lines.pop():
+        notes.append(f"{place}: the last line is torn (no line end); it is left out")
+    if not lines:
+        notes.append(f"{place}: empty; no evaluation of this run")
+        return Evaluations.empty()
+    header, *rows = csv.reader(lines)
+    if not {"step", "return_mean"} <= set(header):
+        notes.append(f"{place}: no columns step and return_mean; no evaluation of this run")
+        return Evaluations.empty()
+    table = _numbers(header, rows, place, notes)
+    evaluations = Evaluations(table[:, 0], table[:, 1], table[:, 2:])
+    bad = int((~np.isfinite(evaluations.returns)).sum())
+    if bad:
+        notes.append(f"{place}: {bad} of {bad + int(np.isfinite(evaluations.returns).sum())} returns are not finite")
+    if table.size and not evaluations.clock_usable:
+        notes.append(f"{place}: times are missing or go back; this run is left out of the timings")
+    return evaluations
+
+
+def _numbers(header: list[str], rows: list[list[str]], place: str, notes: list[str]) -> FloatArray:
+    """Rows [E, 7]: step, return_mean, CLOCK_COLUMNS. A row that goes back in steps replaces those from there on."""
+    columns = [header.index(name) if name in header else None for name in ("step", "return_mean", *CLOCK_COLUMNS)]
+    kept: list[list[float]] = []
+    for number, row in enumerate(rows, start=2):
+        try:
+            if len(row) != len(header):
+                raise ValueError(f"{len(row)} columns instead of {len(header)}")
+            values = [float("nan") if column is None else float(row[column]) for column in columns]
+            if not (np.isfinite(values[0]) and values[0] >= 0):
+                raise ValueError(f"step is {row[header.index('step')]}")
+        except ValueError as error:
+            notes.append(f"{place}: line {number} is left out ({error})")
+            continue
+        # A resumed run repeats the evaluations after its last checkpoint.
+        if kept and kept[-1][0] >= values[0]:
+            kept = [earlier for earlier in kept if earlier[0] < values[0]]
+            notes.append(f"{place}: line {number} goes back to step {values[0]:.0f}; it replaces the lines from there")
+        kept.append(values)
+    return np.array(kept, dtype=np.float64).reshape(len(kept), len(columns))

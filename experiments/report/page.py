@@ -1,0 +1,241 @@
+"""The page: words, figures and tables put into one HTML file that needs nothing else."""
+
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from string import Template
+
+from experiments.report import figures, markup
+from experiments.report.aggregate import Group
+from experiments.report.collect import ENDED_BADLY, Collection, Run
+from experiments.report.figures import Panel
+from experiments.report.formulas import formula
+from experiments.report.style import DARK, LIGHT, ArmStyle
+from experiments.report.tables import Table
+from experiments.report.text import count, seeds_text, whole
+from experiments.report.verdict import Verdict
+
+_TEMPLATE = Path(__file__).parent / "template"
+_MOST_NOTES = 6
+_HEADINGS = {
+    "learning_curve": ("curves", "Learning curves"),
+    "wall_clock": ("wall-clock", "Return against time"),
+    "final_scores": ("final", "Final scores"),
+    "throughput": ("throughput", "Throughput"),
+    "time_shares": ("shares", "Where the time goes"),
+}
+
+
+def build(
+    collection: Collection,
+    groups: Sequence[Group],
+    verdict: Verdict,
+    panels: Sequence[Panel],
+    tables: Sequence[Table],
+    styles: Mapping[str, ArmStyle],
+    command: str,
+) -> str:
+    """The whole page as text; the same input gives the same bytes."""
+    study = collection.study
+    sections = [
+        _table_section(tables),
+        _arms(collection),
+        _setup(collection),
+        _failures(collection),
+        _notes([*collection.notes, *(note for group in groups for note in group.notes)]),
+    ]
+    drawn = _figure_sections(panels, groups)
+    present = [(name, heading, text) for name, heading, text in [*drawn, *sections] if text]
+    legend = "\n".join(f"<li>{markup.swatch(look)}{escape(arm)}</li>" for arm, look in styles.items())
+    # With one task and algorithm each section holds one figure: two sections fit side by side.
+    layout = "columns" if len(groups) == 1 else "rows"
+    sections_text = "\n".join(
+        [
+            f'<div>\n<ul class="legend" aria-label="Arms and how they are drawn">\n{legend}\n</ul>',
+            f'<div class="{layout}">',
+            *(text for *_, text in drawn),
+            "</div>\n</div>",
+            *(text for *_, text in sections if text),
+        ]
+    )
+    return Template(_part("page.html")).substitute(
+        title=escape(study.name),
+        css=Template(_part("page.css")).substitute(light=_variables(LIGHT), dark=_variables(DARK)),
+        script=_part("page.js"),
+        description=markup.paragraph(study.description, "lede") if study.description else "",
+        facts=markup.facts(_facts(collection, groups)),
+        headline=escape(verdict.headline),
+        findings=markup.bullets(verdict.findings, "findings"),
+        limits=markup.bullets(verdict.limits, "limits"),
+        contents="\n".join(f'<li><a href="#{name}">{escape(heading)}</a></li>' for name, heading, _ in present),
+        sections=sections_text,
+        page_command=escape(command),
+    )
+
+
+def page_command(study_dir: Path, out: Path | None) -> str:
+    """The command that makes the page. Absolute folders are shortened to their name: the page is to be shared."""
+    words = ["python", "-m", "experiments", "report", study_dir.name if study_dir.is_absolute() else str(study_dir)]
+    if out is not None:
+        words += ["--out", out.name if out.is_absolute() else str(out)]
+    return shlex.join(words)
+
+
+def _part(name: str) -> str:
+    return (_TEMPLATE / name).read_text(encoding="utf-8").strip()
+
+
+def _variables(colours: Sequence[str]) -> str:
+    return " ".join(f"--arm-{index}: {colour};" for index, colour in enumerate(colours))
+
+
+def _facts(collection: Collection, groups: Sequence[Group]) -> dict[str, str]:
+    study, runs = collection.study, collection.runs
+    scored = [arm.finals.size for group in groups for arm in group.arms if arm.finals.size]
+    bad = sum(run.state in ENDED_BADLY for run in runs)
+    days = sorted(day[:10] for run in runs for day in (run.started, run.finished) if day)
+    facts = {
+        "Runs done": f"{sum(run.state == 'done' for run in runs)} of {study.planned}",
+        "Failed or diverged": str(bad),
+        "Evidence": seeds_text(scored) if scored else "no scored run",
+        "Steps per run": whole(study.steps),
+        "Evaluation": f"every {whole(study.evaluation.every)} steps, {count(study.evaluation.episodes, 'episode')}",
+        "Tasks": ", ".join(study.tasks),
+        "Algorithms": ", ".join(algorithm.upper() for algorithm in study.algorithms),
+    }
+    if days:
+        facts["Run on"] = days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
+    return facts
+
+
+def _figure_sections(panels: Sequence[Panel], groups: Sequence[Group]) -> list[tuple[str, str, str]]:
+    band = figures.band_text([arm for group in groups for arm in group.arms])
+    shared = max((run.workers or 1 for group in groups for arm in group.arms for run in arm.runs), default=1)
+    hint = f" Up to {shared} runs shared the machine: only indicative." if shared > 1 else ""
+    order = "" if hint else " Runs of different arms were not measured in turn, so small differences mean nothing."
+    detail = f"Band: {band}. Thin lines: single seeds."
+    if max(len(group.arms) for group in groups) > figures.MOST_BANDS:
+        detail = "So many arms are drawn without bands and single seeds: see the final scores."
+    how = {
+        "learning_curve": f"Line: interquartile mean over seeds. {detail} Not smoothed.",
+        "wall_clock": f"The same against training time, evaluation left out, up to where the first run ends.{hint}",
+        "final_scores": f"Every dot is a seed; a cross is one that failed or diverged. Tall bar: interquartile mean. "
+        f"Line: {band}.",
+        "throughput": f"Every dot is a seed. Tall bar: median. Line: slowest to fastest.{hint}{order}",
+        "time_shares": f"Mean over the runs of an arm.{hint}",
+    }
+    found = []
+    for kind, (name, heading) in _HEADINGS.items():
+        mine = [panel for panel in panels if panel.kind == kind]
+        if mine:
+            drawn = "\n".join(f"<figure>\n{panel.inline}\n</figure>" for panel in mine)
+            body = f'<div class="figures">\n{drawn}\n</div>'
+            found.append((name, heading, markup.section(name, heading, how[kind], body)))
+    return found
+
+
+def _table_section(tables: Sequence[Table]) -> tuple[str, str, str]:
+    parts = [
+        f"<h3>{escape(table.title)}</h3>\n{markup.paragraph(table.text, 'how')}\n{markup.table(table)}"
+        for table in tables
+        if table.rows
+    ]
+    how = "Press a heading to sort."
+    return "tables", "Tables", markup.section("tables", "Tables", how, "\n".join(parts))
+
+
+def _arms(collection: Collection) -> tuple[str, str, str]:
+    rows = [
+        (
+            arm.name,
+            "; ".join(arm.actor),
+            "; ".join(arm.critic),
+            "–" if arm.activation_lr is None else f"{arm.activation_lr:g}",
+            "; ".join(dict.fromkeys(text for spec in (*arm.actor, *arm.critic) if (text := formula(spec)))) or "–",
+            str(len(arm.seeds)),
+        )
+        for arm in collection.study.arms
+    ]
+    headings = ("Arm", "Actor", "Critic", "Learning rate of the activation", "Formula", "Seeds")
+    body = markup.plain_table("Arms", headings, rows)
+    how = "Activation of the hidden layers; several are given from the first layer to the last."
+    return "arms", "Arms", markup.section("arms", "Arms", how, body)
+
+
+def _setup(collection: Collection) -> tuple[str, str, str]:
+    study = collection.study
+    parts = []
+    flat = _flat(study.hyperparameters)
+    if flat:
+        parts.append("<h3>Hyperparameters</h3>\n" + markup.plain_table("Hyperparameters", ("Name", "Value"), flat))
+    parts.append("<h3>Machines and versions</h3>\n" + _machines(collection.runs))
+    workers = Counter(run.workers for run in collection.runs if run.workers is not None)
+    if workers:
+        parts.append(markup.paragraph(_sharing(workers)))
+    if study.command:
+        parts.append(f"<h3>Command</h3>\n<p>The runs: <code>{escape(study.command)}</code></p>")
+    return "setup", "Setup", markup.section("setup", "Setup", "", "\n".join(parts))
+
+
+def _sharing(workers: Mapping[int, int]) -> str:
+    """How many runs shared the machine, from the number of runs for each number of workers."""
+    need = "A claim about an arm's cost needs runs measured in turn on one idle machine."
+    if max(workers) <= 1:
+        return f"The runs were made one at a time. {need}"
+    shared = "; ".join(f"{count(runs, 'run')} with {amount} at a time" for amount, runs in sorted(workers.items()))
+    return f"Runs shared the machine: {shared}. Times of runs that shared it are only indicative. {need}"
+
+
+def _machines(runs: Sequence[Run]) -> str:
+    kinds = Counter((tuple(sorted(run.hardware.items())), tuple(sorted(run.versions.items()))) for run in runs)
+    kinds.pop(((), ()), None)
+    if not kinds:
+        return markup.paragraph("Not recorded.")
+    rows = [
+        (str(amount), ", ".join(f"{k} {v}" for k, v in hardware), ", ".join(f"{k} {v}" for k, v in versions))
+        for (hardware, versions), amount in kinds.items()
+    ]
+    warning = ""
+    if len({versions for _, versions in kinds}) > 1:
+        warning = markup.paragraph("The runs used different versions: their scores should not be pooled.")
+    return markup.plain_table("Machines and versions", ("Runs", "Hardware", "Versions"), rows) + warning
+
+
+def _flat(values: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            rows.extend(_flat(value, f"{prefix}{name}."))
+        else:
+            rows.append((f"{prefix}{name}", str(value)))
+    return rows
+
+
+def _failures(collection: Collection) -> tuple[str, str, str]:
+    bad = [run for run in collection.runs if run.state in ENDED_BADLY]
+    if not bad:
+        return "failed", "Failed runs", ""
+    rows = [
+        (
+            run.task, run.algorithm, run.arm, str(run.seed), run.state,
+            whole(run.evaluations.steps[-1]) if run.evaluations.steps.size else "none",
+            " ".join((run.cause or "not recorded").split()),
+        )
+        for run in bad
+    ]  # fmt: skip
+    headings = ("Task", "Algorithm", "Arm", "Seed", "State", "Last evaluation (step)", "Cause")
+    body = markup.plain_table("Failed runs", headings, rows)
+    how = "These stay in every count; the study's command repeats those that failed for reasons outside of learning."
+    return "failed", "Failed runs", markup.section("failed", "Failed runs", how, body)
+
+
+def _notes(notes: Sequence[str]) -> tuple[str, str, str]:
+    if not notes:
+        return "notes", "Notes", ""
+    body = markup.bullets(notes, "notes")
+    if len(notes) > _MOST_NOTES:
+        body = f"<details>\n<summary>{count(len(notes), 'note')}</summary>\n{body}\n</details>"
+    how = "What was odd in the files, and what was done about it."
+    return "notes", "Notes on the files", markup.section("notes", "Notes on the files", how, body)

@@ -1,0 +1,97 @@
+"""`study.json`: what was planned. Read here and nowhere else in the report."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from experiments.report.errors import ReportError
+
+
+class _Record(BaseModel):
+    # Keys of later versions are ignored: a page from an older checkout is better than no page.
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Arm(_Record):
+    """One arm: which activation the actor and the critic have, one spec for all hidden layers or one per layer."""
+
+    name: str
+    actor: tuple[str, ...]
+    critic: tuple[str, ...]
+    activation_lr: float | None = None
+    seeds: tuple[int, ...]
+
+    @field_validator("actor", "critic", mode="before")
+    @classmethod
+    def _as_list(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
+
+class Evaluation(_Record):
+    """How often a run was evaluated (environment steps) and over how many episodes."""
+
+    every: int = Field(ge=1)
+    episodes: int = Field(ge=1)
+
+
+class Study(_Record):
+    """The plan of a study, as its `study.json` states it."""
+
+    format: Literal[1]
+    name: str
+    description: str | None = None
+    algorithms: tuple[str, ...] = Field(min_length=1)
+    tasks: tuple[str, ...] = Field(min_length=1)
+    arms: tuple[Arm, ...] = Field(min_length=1)
+    steps: int = Field(ge=1)
+    evaluation: Evaluation
+    hyperparameters: dict[str, Any] = Field(default_factory=dict)
+    primary: tuple[tuple[str, str], ...] = ()
+    margin: float | None = None
+    control: str | None = None
+    command: str | None = None
+
+    @model_validator(mode="after")
+    def _arms_exist(self) -> "Study":
+        known = {arm.name for arm in self.arms}
+        named = [arm for pair in self.primary for arm in pair] + ([self.control] if self.control else [])
+        unknown = [arm for arm in named if arm not in known]
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is compared but is no arm (arms: {', '.join(sorted(known))})")
+        return self
+
+    @property
+    def planned(self) -> int:
+        """Number of runs that the study asks for."""
+        return len(self.tasks) * len(self.algorithms) * sum(len(arm.seeds) for arm in self.arms)
+
+
+def read_study(study_dir: Path) -> Study:
+    """Read `study.json` in a study's folder.
+
+    Raises:
+        ReportError: the folder or the file is missing, or the file is damaged or of another format.
+    """
+    if not study_dir.exists():
+        raise ReportError(f"{study_dir} does not exist: give the folder that `python -m experiments run` wrote")
+    if not study_dir.is_dir():
+        raise ReportError(f"{study_dir} is not a folder: give the folder that `python -m experiments run` wrote")
+    path = study_dir / "study.json"
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise ReportError(
+            f"{study_dir} has no study.json: give the folder that `python -m experiments run` wrote"
+        ) from None
+    except (ValueError, OSError) as error:
+        raise ReportError(f"{path} is damaged ({error}): run the study's command again, it rewrites it") from None
+    if isinstance(content, dict) and content.get("format", 1) != 1:
+        raise ReportError(f"{path} has format {content['format']!r}, this version reads format 1: use a newer checkout")
+    try:
+        return Study.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise ReportError(f"{path} is damaged ({where}: {first['msg']}): run the study's command again") from None

@@ -1,0 +1,197 @@
+"""The answer in words: one sentence first, then what carries it and what weakens it. No stronger than the evidence."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from experiments.report.aggregate import ArmResult, Comparison, Group, pairs
+from experiments.report.collect import ENDED_BADLY, Collection
+from experiments.report.statistics import coverage
+from experiments.report.text import count, joined, number, p_text, seeds_text
+
+_MOST_CLAUSES = 8
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One sentence, the further findings, and what limits them."""
+
+    headline: str
+    findings: tuple[str, ...]
+    limits: tuple[str, ...]
+
+
+def judge(collection: Collection, groups: Sequence[Group]) -> Verdict:
+    """Say what the study shows."""
+    comparisons = [comparison for group in groups for comparison in group.comparisons]
+    findings: list[str] = []
+    if not any(arm.final for group in groups for arm in group.arms):
+        headline = "No run has ended yet, and none can be scored: the curves below show how far each has come."
+    elif not comparisons:
+        headline = _lead(groups)
+    elif not any(comparison.decidable for comparison in comparisons):
+        headline = f"{_lead(groups)[:-1]}, but {_cannot(comparisons, groups)}"
+        if comparisons[0].primary:
+            findings = [_clause(pair, comparisons) for pair in _order(pairs(collection.study), comparisons)]
+    else:
+        clauses = [_clause(pair, comparisons) for pair in _order(pairs(collection.study), comparisons)]
+        prefix = "" if comparisons[0].primary else "Exploratory: "
+        headline = prefix + clauses[0]
+        findings = clauses[1 : 1 + _MOST_CLAUSES]
+        if len(clauses) > 1 + _MOST_CLAUSES:
+            findings.append(f"{len(clauses) - 1 - _MOST_CLAUSES} further comparisons are in the table.")
+        findings.append(_lead(groups))
+    return Verdict(headline, tuple(findings), tuple(_limits(collection, groups)))
+
+
+def _lead(groups: Sequence[Group]) -> str:
+    """Who is ahead at the end and on area under the curve: a description of these seeds, not a claim."""
+    ends = [ranking for group in groups if (ranking := _ranking(group.arms, "final"))]
+    areas = [ranking for group in groups if (ranking := _ranking(group.arms, "area"))]
+    if len(groups) == 1:
+        return f"On {groups[0].name}, {_single_lead(ends[0], areas)}."
+    end, at_end = Counter(ranking[0][1] for ranking in ends).most_common(1)[0]
+    text = f"{end} is ahead at the end of training on {at_end} of {len(ends)} combinations of task and algorithm"
+    if areas:
+        area, on_area = Counter(ranking[0][1] for ranking in areas).most_common(1)[0]
+        text += f"; {area} is ahead on area under the curve on {on_area} of {len(areas)}"
+    return text + "."
+
+
+def _ranking(arms: Sequence[ArmResult], score: str) -> list[tuple[float, str]]:
+    estimates = [(getattr(arm, score), arm.arm) for arm in arms]
+    return sorted(((estimate.value, name) for estimate, name in estimates if estimate), key=lambda entry: -entry[0])
+
+
+def _single_lead(end: list[tuple[float, str]], areas: Sequence[list[tuple[float, str]]]) -> str:
+    winner = end[0][1]
+    if len(end) == 1:
+        score = f"{winner} has a final score of {number(end[0][0])}"
+        return f"{score} and an area under the curve of {number(areas[0][0][0])}" if areas else score
+    text = f"{winner} is ahead at the end of training ({_before(end)})"
+    if areas:
+        other = areas[0][0][1]
+        text += " and" if other == winner else f", {other} is ahead"
+        text += f" on area under the curve ({_before(areas[0])})"
+    return text
+
+
+def _before(ranking: list[tuple[float, str]]) -> str:
+    return f"{number(ranking[0][0])}; next is {ranking[1][1]} with {number(ranking[1][0])}"
+
+
+def _cannot(comparisons: Sequence[Comparison], groups: Sequence[Group]) -> str:
+    best = min(comparisons, key=lambda comparison: comparison.smallest)
+    text = (
+        f"{_seeds(groups)} cannot establish a difference: "
+        f"the smallest p value they can reach is {p_text(best.smallest)}"
+    )
+    if best.family > 1:
+        total = min(1.0, best.smallest * best.family)
+        text += f" ({p_text(total)} after correction for {best.family} comparisons)"
+    return text + "."
+
+
+def _seeds(groups: Sequence[Group]) -> str:
+    return seeds_text([arm.finals.size for group in groups for arm in group.arms if arm.finals.size])
+
+
+def _order(asked: Sequence[tuple[str, str]], comparisons: Sequence[Comparison]) -> list[tuple[str, str]]:
+    """Primary pairs as the study lists them; exploratory ones by how often and how surely they differ."""
+    found = [pair for pair in asked if any((c.a, c.b) == pair for c in comparisons)]
+    if comparisons[0].primary:
+        return found
+    return sorted(found, key=lambda pair: min(c.corrected for c in comparisons if (c.a, c.b) == pair))
+
+
+def _clause(pair: tuple[str, str], comparisons: Sequence[Comparison]) -> str:
+    mine = [comparison for comparison in comparisons if (comparison.a, comparison.b) == pair]
+    if len(mine) == 1:
+        return _single(mine[0])
+    better = sum(c.established and c.improvement > 0.5 for c in mine)
+    worse = sum(c.established and c.improvement < 0.5 for c in mine)
+    outcomes = {"better": better, "worse": worse, "not established": len(mine) - better - worse}
+    text = joined([f"{outcome} on {amount}" for outcome, amount in outcomes.items() if amount])
+    ahead = sum(c.difference > 0 for c in mine)
+    return (
+        f"{pair[0]} against {pair[1]}: {text} of {len(mine)} combinations of task and algorithm "
+        f"(ahead at the end of training on {ahead})."
+    )
+
+
+def _single(c: Comparison) -> str:
+    where = f"on {c.task} ({c.algorithm.upper()})"
+    scores = f"final score {number(c.final_a.value)} against {number(c.final_b.value)}"
+    corrected = f", corrected for {c.family} comparisons" if c.family > 1 else ""
+    numbers = f"{scores}, probability of improvement {c.improvement:.2f}, p = {p_text(c.corrected)}{corrected}".replace(
+        "p = below", "p below"
+    )
+    if c.established:
+        return f"{c.a} is {'better' if c.improvement > 0.5 else 'worse'} than {c.b} {where}: {numbers}."
+    if c.equivalent and c.margin is not None:
+        return f"{c.a} and {c.b} differ by less than the margin of {number(c.margin)} {where}: {numbers}."
+    if not c.decidable:
+        return f"{c.a} against {c.b} {where} cannot be decided with so few seeds: {numbers}."
+    return f"No difference between {c.a} and {c.b} is established {where}: {numbers}."
+
+
+def _limits(collection: Collection, groups: Sequence[Group]) -> list[str]:
+    runs = collection.runs
+    limits = []
+    if any(c.decidable and not c.established and not c.equivalent for group in groups for c in group.comparisons):
+        limits.append("A difference that is not established is no proof that two arms are equal.")
+    missing = len(pairs(collection.study)) * len(groups) - sum(len(group.comparisons) for group in groups)
+    if missing:
+        limits.append(f"{count(missing, 'comparison')} cannot be made yet: an arm has no run with a score.")
+    if not pairs(collection.study) and len(collection.study.arms) > 1:
+        limits.append(
+            "The study names neither primary comparisons nor a control, so nothing is tested: "
+            "the order of the arms describes these seeds and claims nothing."
+        )
+    unfinished = sum(not run.ended for run in runs)
+    if unfinished:
+        limits.append(
+            f"The study is unfinished: {unfinished} of {count(len(runs), 'run')} are still to end. "
+            "Everything here is provisional."
+        )
+    bad = [run for run in runs if run.state in ENDED_BADLY]
+    if bad:
+        lost = sum(not run.scored for run in bad)
+        text = f"{len(bad)} of {count(len(runs), 'run')} failed or diverged ({_by_arm(bad_arms=[r.arm for r in bad])})."
+        text += " Each stays in the numbers with its last finite evaluation carried forward." if lost < len(bad) else ""
+        if lost:
+            text += (
+                f" {lost} of them had no evaluation at all and {'has' if lost == 1 else 'have'} no score, "
+                "which flatters the arms they belong to."
+            )
+        limits.append(text)
+    sizes = [arm.finals.size for group in groups for arm in group.arms if arm.finals.size]
+    if sizes:
+        limits.append(_interval_text(sizes))
+    workers = max((run.workers or 1 for run in runs), default=1)
+    if workers > 1:
+        limits.append(f"Up to {workers} runs shared the machine, so every time and every rate here is only indicative.")
+    return limits
+
+
+def _by_arm(bad_arms: Sequence[str]) -> str:
+    return joined([f"{amount} of {arm}" for arm, amount in Counter(bad_arms).items()])
+
+
+def _interval_text(sizes: Sequence[int]) -> str:
+    fewest = int(np.min(sizes))
+    share = coverage(fewest)
+    if max(sizes) == 1:
+        return "With 1 seed per arm there is no spread to show, and another seed could say the opposite."
+    if share is None:
+        return (
+            f"With {seeds_text(sizes)}, bands and bars are the range of the seeds (smallest to largest)"
+            + ("" if max(sizes) == fewest else " wherever an arm has fewer than 5")
+            + ", not confidence intervals."
+        )
+    return (
+        f"With {seeds_text(sizes)}, bands and bars are nominal 95 % bootstrap intervals of the interquartile mean; "
+        f"at {count(fewest, 'seed')} such an interval really covers in about {100 * share:.0f} % of studies."
+    )

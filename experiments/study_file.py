@@ -1,0 +1,166 @@
+"""The keys of a study file and what each may be, as pydantic models; what depends on two keys is in `study`."""
+
+import math
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from agents.hyperparameters import ALGORITHMS
+from envs import check_task
+from experiments.arms import arm_name, canonical_activation, check_name
+from experiments.problems import Location, Problem, did_you_mean
+from experiments.seeds import read_seeds
+from experiments.yaml_file import unknown_key
+
+_LARGEST = 10**12
+
+
+def _whole(given: Any) -> int:
+    number = isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)
+    if not number or not float(given).is_integer() or not 1 <= given <= _LARGEST:
+        raise ValueError(f"{given!r} is not allowed; allowed is a whole number of at least 1, such as 100_000 or 1e5")
+    return int(given)
+
+
+def _positive(given: Any) -> float:
+    number = isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)
+    if not number or given <= 0:
+        raise ValueError(f"{given!r} is not allowed; allowed is a number above 0")
+    return float(given)
+
+
+def _algorithm(given: Any) -> str:
+    if given not in ALGORITHMS:
+        raise ValueError(
+            f"unknown algorithm {given!r}.{did_you_mean(given, ALGORITHMS)} Allowed: {', '.join(ALGORITHMS)}."
+        )
+    return str(given)
+
+
+def _task(given: Any) -> str:
+    if not isinstance(given, str):
+        raise ValueError(f"{given!r} is no environment's id; allowed is text such as Hopper-v5")
+    return check_task(given).id
+
+
+def _text(given: Any) -> str:
+    if not isinstance(given, str):
+        raise ValueError(f"{given!r} is not allowed; allowed is text")
+    return given
+
+
+def _device(given: Any) -> str:
+    name = str(given)
+    kind, colon, index = name.partition(":")
+    if name not in {"auto", "cpu", "cuda"} and not (kind == "cuda" and colon and index.isdecimal()):
+        raise ValueError(
+            f"unknown device {given!r}.{did_you_mean(given, ['auto', 'cpu', 'cuda'])} Allowed: auto, cpu, cuda, cuda:N."
+        )
+    return name
+
+
+def _list(given: Any) -> Any:
+    if not isinstance(given, list):
+        raise ValueError(f"{given!r} is no list; write it in brackets, as in [{given}]")
+    if not given:
+        raise ValueError("the list is empty; give at least one entry")
+    return given
+
+
+def _pairs(given: Any) -> Any:
+    if not isinstance(given, list) or any(not isinstance(pair, list) or len(pair) != 2 for pair in given):
+        raise ValueError(f"{given!r} is no list of pairs of arms; write [[swim, relu], [swim, swish]]")
+    return given
+
+
+def _arm(given: Any) -> Any:
+    """Turn a bare spec into an arm of that one activation."""
+    if isinstance(given, str | list) or (isinstance(given, dict) and "name" in given):
+        return {"activation": given}
+    if not isinstance(given, dict):
+        raise ValueError(
+            f"{given!r} is no arm; allowed is an activation, or a mapping with arm, actor, critic, activation"
+        )
+    return given
+
+
+def _hyperparameters(given: Any) -> Any:
+    if not isinstance(given, dict) or any(not isinstance(values, dict) for values in given.values()):
+        raise ValueError(f"{given!r} is not allowed; write the algorithm first, as in {{td3: {{learning_rate: 3e-4}}}}")
+    return given
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+Text = Annotated[str, BeforeValidator(_text)]
+Name = Annotated[str, BeforeValidator(check_name)]
+Activation = Annotated[str | list[str], BeforeValidator(canonical_activation)]
+Seeds = Annotated[list[int], BeforeValidator(read_seeds)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EvaluationKeys(_Strict):
+    """When and how long a policy is evaluated."""
+
+    every: Whole | None = None
+    episodes: Whole = 10
+
+
+class ArmKeys(_Strict):
+    """One choice of activations."""
+
+    arm: Name | None = None
+    activation: Activation | None = None
+    actor: Activation | None = None
+    critic: Activation | None = None
+    activation_lr: Annotated[float, BeforeValidator(_positive)] | None = None
+    seeds: Seeds | None = None
+
+    def networks(self) -> tuple[str | list[str], str | list[str]] | None:
+        """Return the activations of actor and critic, or None if the keys do not say both or say one twice."""
+        if self.activation is not None:
+            return None if self.actor is not None or self.critic is not None else (self.activation, self.activation)
+        return None if self.actor is None or self.critic is None else (self.actor, self.critic)
+
+    def name(self) -> str | None:
+        """Return what the arm is called, or None if its activations are not clear."""
+        networks = self.networks()
+        return self.arm or (None if networks is None else arm_name(*networks))
+
+
+class StudyKeys(_Strict):
+    """The keys of a study file."""
+
+    name: Name
+    description: Text | None = None
+    algorithms: Annotated[list[Annotated[str, BeforeValidator(_algorithm)]], BeforeValidator(_list)]
+    tasks: Annotated[list[Annotated[str, BeforeValidator(_task)]], BeforeValidator(_list)]
+    arms: Annotated[list[Annotated[ArmKeys, BeforeValidator(_arm)]], BeforeValidator(_list)]
+    seeds: Seeds
+    steps: Whole
+    evaluation: EvaluationKeys = EvaluationKeys()
+    hyperparameters: Annotated[dict[str, dict[str, Any]], BeforeValidator(_hyperparameters)] = {}
+    primary: Annotated[list[list[Text]], BeforeValidator(_pairs)] = []
+    margin: Annotated[float, BeforeValidator(_positive)] = 0.05
+    control: Text | None = None
+    device: Annotated[str, BeforeValidator(_device)] = "auto"
+
+
+def problems_of(error: ValidationError) -> list[Problem]:
+    """Return pydantic's findings in our words."""
+    return [_problem(entry["type"], entry["loc"], entry["msg"], entry.get("ctx", {})) for entry in error.errors()]
+
+
+def _problem(kind: str, location: Location, message: str, context: dict[str, Any]) -> Problem:
+    key = str(location[-1])
+    if kind == "extra_forbidden":
+        holders: dict[str, type[BaseModel]] = {"arms": ArmKeys, "evaluation": EvaluationKeys}
+        holder = holders.get(str(location[0]), StudyKeys)
+        return Problem(location, unknown_key(key, list(holder.model_fields)))
+    if kind == "missing":
+        return Problem(location[:-1], f"the key {key!r} is missing")
+    if kind == "model_type":
+        return Problem(location, "this must be a mapping of keys")
+    return Problem(location, str(context["error"]) if kind == "value_error" else message)

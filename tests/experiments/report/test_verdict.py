@@ -1,0 +1,178 @@
+"""The words: planted truths must be found, and nothing beyond the evidence may be said."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from experiments.report.aggregate import aggregate
+from experiments.report.collect import collect
+from experiments.report.verdict import Verdict, judge
+from tests.experiments.report.synthetic import SyntheticStudy
+
+Make = Callable[..., SyntheticStudy]
+
+
+def verdict(study: SyntheticStudy) -> Verdict:
+    collection = collect(study.folder)
+    return judge(collection, aggregate(collection))
+
+
+def test_a_clear_winner_with_ten_seeds_is_named(make_study: Make) -> None:
+    study = make_study(seeds=10)
+    study.fill({"relu": [100 + i for i in range(10)], "swim": [200 + i for i in range(10)]})
+    found = verdict(study)
+    assert found.headline == (
+        "swim is better than relu on Hopper-v5 (TD3): final score 204.5 against 104.5, "
+        "probability of improvement 1.00, p below 0.0001."
+    )
+    assert found.limits == (
+        "With 10 seeds per arm, bands and bars are nominal 95 % bootstrap intervals of the interquartile mean; "
+        "at 10 seeds such an interval really covers in about 93 % of studies.",
+    )
+
+
+def test_a_clear_loser_with_ten_seeds_is_named(make_study: Make) -> None:
+    study = make_study(seeds=10)
+    study.fill({"relu": [200 + i for i in range(10)], "swim": [100 + i for i in range(10)]})
+    assert verdict(study).headline.startswith(
+        "swim is worse than relu on Hopper-v5 (TD3): final score 104.5 against 204.5"
+    )
+
+
+def test_no_difference_with_ten_seeds_is_not_called_equality(make_study: Make) -> None:
+    study = make_study(seeds=10, changes={"margin": None})
+    rng = np.random.default_rng(3)
+    study.fill({"relu": rng.normal(100, 20, 10).tolist(), "swim": rng.normal(100, 20, 10).tolist()})
+    found = verdict(study)
+    assert found.headline.startswith(
+        "No difference between swim and relu is established on Hopper-v5 (TD3): final score"
+    )
+    assert found.limits[0] == "A difference that is not established is no proof that two arms are equal."
+
+
+def test_equality_within_the_margin_is_said(make_study: Make) -> None:
+    study = make_study(seeds=10, changes={"margin": 0.2})
+    study.fill({"relu": [100 + i for i in range(10)], "swim": [100.5 + i for i in range(10)]})
+    found = verdict(study)
+    assert found.headline.startswith("swim and relu differ by less than the margin of 20.9 on Hopper-v5 (TD3): ")
+    assert not any("no proof" in limit for limit in found.limits)
+
+
+def test_three_seeds_name_the_leader_and_claim_nothing(make_study: Make) -> None:
+    study = make_study()
+    study.fill({"relu": [100, 110, 120], "swim": [200, 210, 220]})
+    found = verdict(study)
+    assert found.headline == (
+        "On Hopper-v5 (TD3), swim is ahead at the end of training (210.0; next is relu with 110.0) and on area under "
+        "the curve (105.0; next is relu with 55.0), but 3 seeds per arm cannot establish a difference: "
+        "the smallest p value they can reach is 0.10."
+    )
+    assert found.limits == (
+        "With 3 seeds per arm, bands and bars are the range of the seeds (smallest to largest), "
+        "not confidence intervals.",
+    )
+
+
+def test_different_leaders_at_the_end_and_in_area_are_both_named(make_study: Make) -> None:
+    study = make_study(seeds=1)
+    study.write_plan()
+    study.write_run("relu", 0, [0, 90, 90, 90, 90])
+    study.write_run("swim", 0, [0, 0, 0, 0, 100])
+    assert verdict(study).headline == (
+        "On Hopper-v5 (TD3), swim is ahead at the end of training (100.0; next is relu with 90.0), relu is ahead on "
+        "area under the curve (78.8; next is swim with 12.5), but 1 seed per arm cannot establish a difference: "
+        "the smallest p value they can reach is 1.0."
+    )
+
+
+def test_four_seeds_cannot_carry_two_comparisons(make_study: Make) -> None:
+    study = make_study(
+        arms=("relu", "swim", "tanh"), seeds=4, changes={"primary": [["swim", "relu"], ["swim", "tanh"]]}
+    )
+    study.fill({"relu": [1, 2, 3, 4], "swim": [50, 60, 70, 80], "tanh": [5, 6, 7, 8]})
+    assert verdict(study).headline.endswith(
+        "4 seeds per arm cannot establish a difference: the smallest p value they can reach is 0.029 "
+        "(0.057 after correction for 2 comparisons)."
+    )
+
+
+def test_one_arm_is_reported_without_a_comparison(make_study: Make) -> None:
+    study = make_study(arms=("relu",), seeds=1)
+    study.fill({"relu": [100]})
+    found = verdict(study)
+    assert found.headline == "On Hopper-v5 (TD3), relu has a final score of 100.0 and an area under the curve of 50.0."
+    assert found.limits == ("With 1 seed per arm there is no spread to show, and another seed could say the opposite.",)
+
+
+def test_without_pairs_and_control_the_order_is_said_to_claim_nothing(make_study: Make) -> None:
+    study = make_study(seeds=10, changes={"primary": [], "control": None})
+    study.fill({"relu": list(range(10)), "swim": list(range(100, 110))})
+    found = verdict(study)
+    assert found.headline.startswith("On Hopper-v5 (TD3), swim is ahead at the end of training")
+    assert "so nothing is tested" in found.limits[0]
+
+
+def test_comparisons_without_scores_are_counted(make_study: Make) -> None:
+    study = make_study(arms=("relu", "swim", "tanh"), changes={"primary": [["swim", "relu"], ["swim", "tanh"]]})
+    study.fill({"relu": [1, 2, 3], "tanh": [4, 5, 6]})
+    found = verdict(study)
+    assert found.headline.startswith("On Hopper-v5 (TD3), tanh is ahead at the end of training")
+    assert "2 comparisons cannot be made yet: an arm has no run with a score." in found.limits
+
+
+def test_comparisons_with_the_control_are_called_exploratory(make_study: Make) -> None:
+    study = make_study(arms=("relu", "tanh", "swim"), seeds=6, changes={"primary": []})
+    study.fill({"relu": list(range(6)), "tanh": [0.5 + i for i in range(6)], "swim": [100 + i for i in range(6)]})
+    found = verdict(study)
+    assert found.headline.startswith("Exploratory: swim is better than relu on Hopper-v5 (TD3)")
+    assert found.findings[0].startswith("No difference between tanh and relu is established")
+
+
+def test_several_tasks_are_counted(make_study: Make) -> None:
+    study = make_study(seeds=5, tasks=("Hopper-v5", "Ant-v5"), algorithms=("td3", "sac"))
+    study.write_plan()
+    shift = {
+        ("Hopper-v5", "td3"): 100.0,
+        ("Hopper-v5", "sac"): 100.0,
+        ("Ant-v5", "td3"): -100.0,
+        ("Ant-v5", "sac"): 0.1,
+    }
+    for (task, algorithm), by in shift.items():
+        for seed in range(5):
+            study.write_run("relu", seed, [0, 0, 0, 0, 200.0 + seed], task=task, algorithm=algorithm)
+            study.write_run("swim", seed, [0, 0, 0, 0, 200.0 + seed + by], task=task, algorithm=algorithm)
+    found = verdict(study)
+    assert found.headline == (
+        "swim against relu: better on 2, worse on 1 and not established on 1 of 4 combinations of task and algorithm "
+        "(ahead at the end of training on 3)."
+    )
+    assert found.findings == (
+        "swim is ahead at the end of training on 3 of 4 combinations of task and algorithm; "
+        "swim is ahead on area under the curve on 3 of 4.",
+    )
+
+
+def test_unfinished_failed_and_shared_runs_are_limits(make_study: Make) -> None:
+    study = make_study(arms=("relu",), seeds=4)
+    study.write_plan()
+    study.write_run("relu", 0, [0, 1, 2, 3, 4], workers=2)
+    study.write_run("relu", 1, [0, 1], state="diverged", cause="NaN")
+    study.write_run("relu", 2, [], state="failed", cause="disk full")
+    study.write_run("relu", 3, [0], state="running")
+    assert verdict(study).limits == (
+        "The study is unfinished: 1 of 4 runs are still to end. Everything here is provisional.",
+        "2 of 4 runs failed or diverged (2 of relu). Each stays in the numbers with its last finite evaluation carried "
+        "forward. 1 of them had no evaluation at all and has no score, which flatters the arms they belong to.",
+        "With 2 seeds per arm, bands and bars are the range of the seeds (smallest to largest), "
+        "not confidence intervals.",
+        "Up to 2 runs shared the machine, so every time and every rate here is only indicative.",
+    )
+
+
+def test_only_unfinished_runs_are_described_as_far_as_they_came(make_study: Make) -> None:
+    study = make_study(arms=("relu",), seeds=1)
+    study.write_plan()
+    study.write_run("relu", 0, [7.0], state="running")
+    found = verdict(study)
+    assert found.headline == "On Hopper-v5 (TD3), relu has a final score of 7.00."
+    assert found.limits[0].startswith("The study is unfinished: 1 of 1 run")

@@ -1,0 +1,159 @@
+"""The command line: what it refuses, and what the user sees. Real training by it is in `test_runs`."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import experiments
+from experiments.cli import main
+
+StudyFile = Callable[..., Path]
+_ROOT = Path(experiments.__file__).parents[1]
+_TRAIN = ["train", "--env", "InvertedPendulum-v5", "--steps", "1e3", "--set", "hyperparameters.td3.learning_starts=9"]
+
+
+def _everything(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "missing.yaml"], "error: cannot read missing.yaml: No such file or directory."),
+        (["run", "."], "error: . is a folder; give the study's YAML file."),
+        (
+            ["run", "study.yaml", "--set", "arms.0=swimm"],
+            "error: study.yaml: --set arms.0=swimm (activation): Unknown activation",
+        ),
+        (["run", "study.yaml", "--set", "arms.0=swim(k=-1)"], "swim: k=-1 is not allowed"),
+        (
+            ["run", "study.yaml", "--set", "tasks.0=Hoper-v5"],
+            "unknown environment 'Hoper-v5'. Did you mean 'Hopper-v5'",
+        ),
+        (["run", "study.yaml", "--set", "algorithms.0=td4"], "unknown algorithm 'td4'. Did you mean 'td3'?"),
+        (
+            ["run", "study.yaml", "--set", "control=rleu"],
+            "unknown arm 'rleu'. Did you mean 'relu'? The arms are relu, mix.",
+        ),
+        (["run", "study.yaml", "--set", "stepps=1"], "unknown key 'stepps'. Did you mean 'steps'"),
+        (["run", "study.yaml", "--set", "steps=0", "--set", "seeds=-1"], "error: study.yaml has 2 problems:"),
+        (["run", "study.yaml", "--set", "evaluation.every=0"], "--set evaluation.every=0: 0 is not allowed"),
+        (
+            ["run", "study.yaml", "--device", "cuda:99"],
+            "error: device 'cuda:99' does not exist here; allowed are auto, cpu",
+        ),
+        (["run", "study.yaml", "--device", "tpu"], "error: device 'tpu' does not exist here"),
+        (["run", "study.yaml", "--out", "study.yaml"], "error: the output path study.yaml is a file"),
+        (["run", "study.yaml", "--out", "."], "error: the output folder . holds other files and no study"),
+        (["run", "study.yaml", "--workers", "0"], "error: Invalid value for '--workers'"),
+        (["run", "study.yaml", "--wokers", "1"], "error: No such option: --wokers"),
+        (["run"], "error: Missing argument 'study'"),
+        (["rum", "study.yaml"], "error: No such command 'rum'"),
+        (["report", "nowhere"], "error: "),
+        (["status", "nowhere"], "error: nowhere holds no study (study.json is missing)."),
+        (["train", "--env", "Hopper-v5"], "error: --actor-activation is missing; give --activation for both networks"),
+        ([*_TRAIN, "--actor-activation", "relu"], "error: --critic-activation is missing"),
+        ([*_TRAIN, "--activation", "relu", "--critic-activation", "relu"], "error: --activation is for both networks"),
+        ([*_TRAIN, "--activation", "swimm"], "error: train: --activation swimm: Unknown activation 'swimm'"),
+        ([*_TRAIN, "--activation", "[relu, swim]", "--net-arch", "8"], "Got 2 activations for 1 hidden layers"),
+        ([*_TRAIN, "--activation", "relu", "--env", "Hoper-v5"], "error: train: --env Hoper-v5: unknown environment"),
+        ([*_TRAIN, "--activation", "relu", "--algo", "ppo"], "--algo ppo: unknown algorithm 'ppo'."),
+        ([*_TRAIN, "--activation", "relu", "--seeds", "3-1"], "--seeds 3-1: the range '3-1' must go upwards"),
+        ([*_TRAIN, "--activation", "relu", "--steps", "0"], "--steps 0: 0 is not allowed"),
+        ([*_TRAIN, "--activation", "relu", "--steps", "[1"], "error: --steps [1: this is no YAML"),
+        ([*_TRAIN, "--activation", "relu", "--eval-every", "0"], "--eval-every 0: 0 is not allowed"),
+        ([*_TRAIN, "--activation", "relu", "--eval-episodes", "x"], "--eval-episodes x: 'x' is not allowed"),
+        ([*_TRAIN, "--activation", "relu", "--net-arch", "64,0"], "--net-arch 64,0: net_arch is [64, 0]"),
+        (
+            [*_TRAIN, "--activation", "relu", "--activation-lr", "1e-3"],
+            "--activation-lr 1e-3: activation_lr is 0.001, but",
+        ),
+        ([*_TRAIN, "--activation", "relu", "--name", "a/b"], "--name a/b: 'a/b' is no name for a folder"),
+    ],
+)
+def test_bad_input_is_one_error_and_nothing_is_written(
+    arguments: list[str],
+    message: str,
+    study_file: StudyFile,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    study_file()
+    assert main(arguments) == 2
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert errors.startswith("error: ")
+    assert message in errors
+    assert _everything(tmp_path) == ["study.yaml"]
+
+
+def test_a_damaged_registry_is_named(study_file: StudyFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", str(study_file()), "--dry-run"]) == 0
+    out = tmp_path / "runs" / "tiny"
+    assert not out.exists()
+    out.mkdir(parents=True)
+    (out / "study.json").write_text('{"format": 1, "name": "tiny", "steps": 120}')
+    (out / "study.sqlite").write_text("this is no database" * 100)
+    assert main(["status", str(out)]) == 2
+    assert "error: the study's registry cannot be used: file is not a database" in capsys.readouterr().err
+
+
+def test_a_dry_run_lists_the_runs_and_leaves_no_trace(
+    study_file: StudyFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", str(study_file()), "--dry-run", "--device", "cpu", "--workers", "7", "--set", "seeds=2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "study     tiny: 4 runs of 120 steps in runs/tiny"
+    assert lines[1].startswith("device    cpu (")
+    assert lines[1].endswith("), 4 runs at once")
+    assert lines[2:] == [
+        "pending   InvertedPendulum-v5 td3 relu seed 0",
+        "pending   InvertedPendulum-v5 td3 mix seed 0",
+        "pending   InvertedPendulum-v5 td3 relu seed 1",
+        "pending   InvertedPendulum-v5 td3 mix seed 1",
+        "dry run: nothing was started or written",
+    ]
+    assert _everything(tmp_path) == ["study.yaml"]
+
+
+def _cli(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    # The command is given elsewhere, as users do with an installed checkout.
+    code = f"import sys; sys.path.insert(0, {str(_ROOT)!r}); from experiments.cli import main; sys.exit(main())"
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_real_process_refuses_bad_input_with_exit_code_2(study_file: StudyFile, tmp_path: Path) -> None:
+    study_file(("steps: 120", "steps: 0"))
+    ended = _cli("run", "study.yaml", folder=tmp_path)
+    allowed = "a whole number of at least 1, such as 100_000 or 1e5"
+    message = f"error: study.yaml: line 8, steps: 0 is not allowed; allowed is {allowed}\n"
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", message)
+    assert _everything(tmp_path) == ["study.yaml"]
+
+
+def test_help_is_plain_words() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "experiments", "train", "--help"], cwd=_ROOT, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0
+    options = [
+        *("--env", "--algo", "--activation", "--actor-activation", "--critic-activation", "--activation-lr", "--seeds"),
+        *(
+            "--steps",
+            "--name",
+            "--eval-every",
+            "--eval-episodes",
+            "--net-arch",
+            "--set",
+            "--out",
+            "--device",
+            "--workers",
+        ),
+    ]
+    assert [option for option in options if f"  {option}" not in ended.stdout] == []
+    assert "\x1b" not in ended.stdout

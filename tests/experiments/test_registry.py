@@ -1,0 +1,161 @@
+"""The registry: every run is taken once, and what a dead process has taken is taken over."""
+
+import dataclasses
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from agents import RunConfig
+from experiments.problems import InputError
+from experiments.registry import Entry, Key, Registry, process_start, run_key
+from experiments.study import read_study
+from experiments.yaml_file import override, read_yaml
+
+
+@pytest.fixture
+def configs(study_file: Callable[..., Path]) -> list[RunConfig]:
+    document = read_yaml(study_file())
+    override(document, ["seeds=3"])
+    return list(read_study(document).runs())
+
+
+@pytest.fixture
+def registry(tmp_path: Path, configs: list[RunConfig]) -> Registry:
+    registry = Registry(tmp_path / "study.sqlite")
+    registry.add(configs)
+    return registry
+
+
+@pytest.fixture
+def keys(configs: list[RunConfig]) -> list[Key]:
+    return [run_key(config) for config in configs]
+
+
+def _claimed(registry: Registry, keys: list[Key]) -> Entry:
+    entry = registry.claim(keys)
+    assert entry is not None
+    return entry
+
+
+def _set(tmp_path: Path, key: Key, **values: object) -> None:
+    database = sqlite3.connect(tmp_path / "study.sqlite")
+    for column, value in values.items():
+        database.execute(f"UPDATE runs SET {column} = ? WHERE arm = ? AND seed = ?", (value, key[2], key[3]))  # noqa: S608 - a test's own names
+    database.commit()
+    database.close()
+
+
+def test_runs_are_claimed_in_order_and_once(registry: Registry, keys: list[Key]) -> None:
+    entries = [_claimed(registry, keys) for _ in keys]
+    assert [entry.key for entry in entries] == keys
+    assert {(entry.state, entry.attempt, entry.pid) for entry in entries} == {("running", 1, os.getpid())}
+    assert registry.claim(keys) is None
+
+
+@pytest.mark.usefixtures("registry")
+def test_many_at_once_never_take_the_same_run(keys: list[Key], tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        claims = list(pool.map(lambda _index: Registry(tmp_path / "study.sqlite").claim(keys), range(12)))
+    assert sorted(entry.key for entry in claims if entry is not None) == sorted(keys)
+
+
+def test_only_wanted_runs_are_claimed(registry: Registry, keys: list[Key]) -> None:
+    assert _claimed(registry, keys[4:]).key == keys[4]
+
+
+def test_done_and_diverged_stay_and_the_rest_is_run_again(
+    registry: Registry, keys: list[Key], configs: list[RunConfig]
+) -> None:
+    for state, cause in [
+        ("done", None),
+        ("diverged", "loss"),
+        ("failed", "killed by SIGKILL"),
+        ("pending", "interrupted"),
+    ]:
+        registry.finish(_claimed(registry, keys).key, state, cause)
+        # What was interrupted would be claimed at once again.
+        keys = keys if state == "pending" else keys[1:]
+    registry.add(configs)
+    entries = registry.entries()
+    assert [entry.state for entry in entries[:4]] == ["done", "diverged", "pending", "pending"]
+    assert [entry.cause for entry in entries[:3]] == [None, "loss", "killed by SIGKILL"]
+    again = _claimed(registry, [entry.key for entry in entries])
+    assert (again.key, again.attempt, again.cause, again.finished) == (entries[2].key, 2, None, None)
+
+
+def test_a_dead_process_loses_its_runs_and_a_living_one_keeps_them(
+    registry: Registry, keys: list[Key], tmp_path: Path
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as dead:
+        dead.wait()
+    _claimed(registry, keys)
+    assert not registry.entries()[0].abandoned()
+    _set(tmp_path, keys[0], pid=dead.pid)
+    assert registry.entries()[0].abandoned()
+    entry = _claimed(registry, keys)
+    assert (entry.key, entry.attempt) == (keys[0], 2)
+
+
+def test_another_process_with_the_same_number_is_another_process(
+    registry: Registry, keys: list[Key], tmp_path: Path
+) -> None:
+    _claimed(registry, keys)
+    _set(tmp_path, keys[0], owner="long ago")
+    assert registry.entries()[0].abandoned()
+
+
+def test_a_process_on_another_machine_counts_as_gone_after_a_long_silence(
+    registry: Registry, keys: list[Key], tmp_path: Path
+) -> None:
+    _claimed(registry, keys)
+    _set(tmp_path, keys[0], host="elsewhere", pid=1)
+    assert not registry.entries()[0].abandoned()
+    _set(tmp_path, keys[0], heartbeat="2020-01-01T00:00:00+00:00")
+    assert registry.entries()[0].abandoned()
+
+
+def test_a_heartbeat_is_of_ones_own_runs(registry: Registry, keys: list[Key], tmp_path: Path) -> None:
+    for key in keys[:2]:
+        assert _claimed(registry, keys).key == key
+        _set(tmp_path, key, heartbeat="2020-01-01T00:00:00+00:00")
+    _set(tmp_path, keys[1], pid=1)
+    registry.beat()
+    beats = [entry.heartbeat or "" for entry in registry.entries()]
+    assert beats[0] > "2025"
+    assert beats[1] < "2021"
+
+
+def test_a_run_with_another_configuration_is_refused_and_nothing_is_entered(
+    registry: Registry, configs: list[RunConfig]
+) -> None:
+    changed = [dataclasses.replace(configs[0], seed=77), dataclasses.replace(configs[1], steps=240)]
+    with pytest.raises(InputError, match="the run InvertedPendulum-v5 td3 mix seed 0 is in the folder with another"):
+        registry.add(changed)
+    assert len(registry.entries()) == 6
+
+
+def test_a_study_may_grow_in_any_order(registry: Registry, configs: list[RunConfig], keys: list[Key]) -> None:
+    registry.finish(_claimed(registry, keys).key, "done", None)
+    grown = [dataclasses.replace(configs[0], seed=77), *configs]
+    registry.add(grown)
+    assert [(entry.seed, entry.state) for entry in registry.entries()][:2] == [(77, "pending"), (0, "done")]
+
+
+def test_the_database_lets_others_read_while_it_is_written(registry: Registry, tmp_path: Path) -> None:
+    registry.beat()
+    database = sqlite3.connect(tmp_path / "study.sqlite")
+    assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    database.close()
+
+
+def test_a_process_is_told_by_its_start() -> None:
+    own = process_start(os.getpid())
+    assert own
+    assert process_start(os.getpid()) == own
+    assert process_start(2**22 + 1) is None
