@@ -1,7 +1,9 @@
 """Swim, the activation that this project started from: an algebraic gate in place of Swish's exponential one."""
 
 import math
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -19,10 +21,12 @@ _UNVERIFIED = (
 def swim(x: Tensor, k: float | Tensor) -> Tensor:
     """Return Swim(x; k) = x/2 (1 + k x / sqrt(1 + (k x)^2)) in a form without cancellation or overflow.
 
-    With a = |x| and u = 1 / sqrt(1 + (k a)^2), x/2 (1 + k x u) equals ((x + a) - a u^2 / (1 + k a u)) / 2. For negative
-    x the first bracket is exactly 0, where the printed form loses all digits (float32: 1e-4 at x = -100, 0 below
-    -8000), and k a u stays below 1, so that neither the value nor its gradient overflows. Using |x| instead of a choice
-    of branches leaves f'(0) = 1/2 to automatic differentiation.
+    With a = |x| and u = 1 / sqrt(1 + (k a)^2), x/2 (1 + k x u) equals relu(x) - a/2 u^2 / (1 + k a u). For negative x
+    the printed form is a difference of nearly equal numbers (float32: off by 1e-4 at x = -100, 0 below -8000); here
+    nothing cancels, and k a u stays below 1, so that neither the value nor its gradient overflows.
+
+    Where gradients are recorded, eager calls go through a hand-written derivative: left to automatic differentiation,
+    Swim costs several times as much. Compiled code gets the plain expression, which the compiler fuses.
 
     Args:
         x: Pre-activations of any shape. Half-precision ones are computed in float32.
@@ -32,10 +36,76 @@ def swim(x: Tensor, k: float | Tensor) -> Tensor:
         Activations of the shape and dtype of `x`.
     """
     wide = widened(x)
-    a = wide.abs()
+    if torch.compiler.is_compiling() or not torch.is_grad_enabled():
+        return _swim_expression(wide, k).to(x.dtype)
+    value, _, _ = _Swim.apply(wide, k)  # type: ignore[no-untyped-call]
+    return torch.as_tensor(value).to(x.dtype)
+
+
+def _swim_expression(x: Tensor, k: float | Tensor) -> Tensor:
+    a = x.abs()
     scaled = k * a
     u = (1.0 + scaled * scaled).rsqrt()
-    return (0.5 * ((wide + a) - a * (u * u) / (1.0 + scaled * u))).to(x.dtype)
+    # (x + a) / 2 is relu(x), but with the slope 1/2 at 0 that Swim has there.
+    return 0.5 * ((x + a) - a * (u * u) / (1.0 + scaled * u))
+
+
+def _swim_slope(x: Tensor, k: float | Tensor) -> Tensor:
+    scaled = k * x
+    u2 = 1.0 / (1.0 + scaled * scaled)
+    return 0.5 * (1.0 + scaled * u2.sqrt() * (1.0 + u2))
+
+
+class _Swim(torch.autograd.Function):
+    """Value, slope df/dx and, up to a constant, df/dk in one sweep, kept for the backward pass.
+
+    Few passes and few new tensors: at the usual sizes the memory traffic is the cost. In place are only operations on
+    tensors that depend on both x and k, because under `vmap` either can be the batched one.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, k: float | Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        a = x.abs()
+        scaled = a * k
+        u2 = (scaled * scaled).add_(1.0).reciprocal_()
+        u = u2.sqrt()
+        m = scaled.mul_(u)
+        # df/dk = x^2 u^3 / 2 = m^2 u / (2 k^2)
+        by_k = u.mul_(m).mul_(m) if isinstance(k, Tensor) else u
+        q = (m + 1.0).reciprocal_().mul_(u2)
+        value = torch.sub(x.relu(), a * q, alpha=0.5)
+        # 2 f'(x) = q - m u^2 for negative x, and 2 minus that for positive x; at 0 both are 1. sign + 1 is exactly 0
+        # for negative x, so the tail of the slope keeps its digits too.
+        sign = x.sign()
+        doubled_slope = q.sub_(u2.mul_(m)).mul_(sign).neg_().add_(sign.add_(1.0))
+        return value, doubled_slope, by_k
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, float | Tensor], output: tuple[Tensor, Tensor, Tensor]) -> None:
+        x, k = inputs
+        _, doubled_slope, by_k = output
+        ctx.mark_non_differentiable(doubled_slope, by_k)
+        ctx.set_materialize_grads(False)
+        ctx.constant = None if isinstance(k, Tensor) else k
+        ctx.save_for_backward(x, doubled_slope, *((k, by_k) if isinstance(k, Tensor) else ()))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor | None, Tensor | None]:
+        gradient: Tensor | None = gradients[0]
+        if gradient is None:
+            return None, None
+        x, doubled_slope, *of_k = ctx.saved_tensors
+        k, by_k = of_k or (ctx.constant, None)
+        if torch.is_grad_enabled():
+            # Somebody differentiates twice: then the slopes must be functions of x and k themselves.
+            doubled_slope = 2.0 * _swim_slope(x, k)
+            by_k = by_k if by_k is None else (k * x).square() * (1.0 + (k * x).square()).pow(-1.5)
+        gradient_x = (gradient * doubled_slope).mul_(0.5)
+        if by_k is None:
+            return gradient_x, None
+        return gradient_x, (gradient * by_k).sum_to_size(k.shape) / (2.0 * k * k)
 
 
 @register(
