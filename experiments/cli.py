@@ -1,4 +1,4 @@
-"""The command line: ``python -m experiments train | run | status | report``."""
+"""The command line: ``python -m experiments train | run | status | report | bench``."""
 
 import shlex
 import sqlite3
@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
+import rl_acts
+from agents import DeviceError, resolve_device
 from envs import TaskError
 from experiments.commands import (
     EXIT_BAD_INPUT,
@@ -148,6 +150,29 @@ def report(
     except ReportError as error:
         raise InputError(str(error)) from error
     typer.echo(f"page      {page}")
+
+
+benchmarks = typer.Typer(help="Measure cost, in turns within one sitting.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(benchmarks, name="bench")
+
+
+@benchmarks.command()
+def activations(
+    specs: Annotated[
+        list[str] | None,
+        typer.Argument(help="Activations, such as relu 'swim(k=0.7)'. Default: all.", metavar="SPEC..."),
+    ] = None,
+    *,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Rows of the pre-activations.")] = 256,
+    width: Annotated[int, typer.Option("--width", min=1, help="Features of the pre-activations.")] = 256,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Turns that each activation has.")] = 50,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
+) -> None:
+    """Measure forward and backward of activations, relative to torch.nn.ReLU."""
+    try:
+        typer.echo(rl_acts.bench_table(specs, (batch, width), rounds=rounds, device=resolve_device(device)), nl=False)
+    except (rl_acts.ActivationError, DeviceError) as error:
+        raise InputError(str(error)) from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

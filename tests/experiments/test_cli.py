@@ -71,6 +71,9 @@ def _everything(folder: Path) -> list[str]:
             [*_TRAIN, "--activation", "relu", "--activation-lr", "1e-3"],
             "--activation-lr 1e-3: activation_lr is 0.001, but",
         ),
+        (["bench", "activations", "swimm"], "error: Unknown activation 'swimm'. Did you mean 'swim'"),
+        (["bench", "activations", "--device", "cuda:99"], "error: device 'cuda:99' does not exist here"),
+        (["bench", "activations", "--rounds", "0"], "error: Invalid value for '--rounds'"),
         ([*_TRAIN, "--activation", "relu", "--name", "a/b"], "--name a/b: 'a/b' is no name for a folder"),
     ],
 )
@@ -157,3 +160,11 @@ def test_help_is_plain_words() -> None:
     ]
     assert [option for option in options if f"  {option}" not in ended.stdout] == []
     assert "\x1b" not in ended.stdout
+
+
+def test_bench_measures_the_shape_that_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["bench", "activations", "silu", "prelu(per=unit)", "--batch", "4", "--width", "6", "--rounds", "2"]
+    assert main([*command, "--device", "cpu"]) == 0
+    head, _, *rows = capsys.readouterr().out.splitlines()
+    assert "shape (4, 6), median of 2 turns" in head
+    assert [row.split()[0] for row in rows] == ["silu", "prelu(per=unit)"]
