@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 
 from rl_acts._bench import bench_table
-from rl_acts._info import FAMILIES, ActivationInfo
-from rl_acts._registry import info, names
+from rl_acts._info import FAMILIES, ActivationInfo, Interval
+from rl_acts._registry import info, names, parse
 from rl_acts._table import table
 from rl_acts.errors import ActivationError
 
@@ -20,11 +20,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     listing = verbs.add_parser("list", help="the registered activations")
     listing.add_argument("--family", choices=FAMILIES, help="only this class of the survey's taxonomy")
     showing = verbs.add_parser("show", help="what is known about one activation")
-    showing.add_argument("name")
+    showing.add_argument("name", help="a name, or a call whose name counts")
     measuring = verbs.add_parser("bench", help="cost relative to torch.nn.ReLU, measured in turns")
     measuring.add_argument("specs", nargs="*", help="names or calls; all registered ones if none is given")
     measuring.add_argument("--shape", default="256,256", help="shape of the pre-activations (default: 256,256)")
-    measuring.add_argument("--device", default="cpu", help="cpu or cuda:N (default: cpu)")
+    measuring.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     measuring.add_argument("--rounds", type=int, default=50, help="turns of each activation (default: 50)")
     given = parser.parse_args(arguments)
     try:
@@ -39,19 +39,16 @@ def _answer(given: argparse.Namespace) -> str:
     if given.verb == "list":
         return _list(given.family)
     if given.verb == "show":
-        return _show(info(given.name))
+        return _show(info(parse(given.name).name))
     return bench_table(given.specs or None, _shape(given.shape), rounds=given.rounds, device=_device(given.device))
 
 
 def _device(text: str) -> torch.device:
-    try:
-        return torch.zeros(1, device=text).device
-    except (RuntimeError, AssertionError):
-        raise ActivationError(f"--device={text!r} is not allowed; this machine has {_devices()}.") from None
-
-
-def _devices() -> str:
-    return ", ".join(["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))])
+    here = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+    name = {"auto": here[1] if len(here) > 1 else "cpu", "cuda": "cuda:0"}.get(text, text)
+    if name not in here:
+        raise ActivationError(f"--device={text!r} is not allowed; allowed are auto and, here, {', '.join(here)}.")
+    return torch.device(name)
 
 
 def _shape(text: str) -> tuple[int, ...]:
@@ -61,17 +58,21 @@ def _shape(text: str) -> tuple[int, ...]:
     return tuple(map(int, sizes))
 
 
+def _interval(interval: Interval | None) -> str:
+    return "not declared" if interval is None else f"[{interval[0]:g}, {interval[1]:g}]"
+
+
 def _list(family: str | None) -> str:
     rows = [
-        (entry.name, entry.family, "learnt" if entry.learnable else "", ", ".join(entry.aliases), entry.formula)
+        (entry.name, entry.family, "yes" if entry.learnable else "", ", ".join(entry.aliases), entry.formula)
         for entry in map(info, names())
         if family in (None, entry.family)
     ]
-    return table(("name", "family", "", "aliases", "formula"), rows)
+    return table(("name", "family", "learnt", "aliases", "formula"), rows)
 
 
 def _show(entry: ActivationInfo) -> str:
-    lines = [f"{entry.name}: {entry.formula}"]
+    lines = [f"{entry.name}: {entry.formula or 'formula not declared'}"]
     if entry.aliases:
         lines.append(f"  also called        {', '.join(entry.aliases)}")
     lines.append(f"  family             {entry.family}")
@@ -80,10 +81,10 @@ def _show(entry: ActivationInfo) -> str:
         default = f"{parameter.name} = {parameter.default}"
         lines.append(f"  {default:<18} {parameter.meaning}; {parameter.constraint}{learnt}")
     lines += [
-        f"  range              [{entry.range[0]:g}, {entry.range[1]:g}]",
-        f"  range of f'        [{entry.derivative_range[0]:g}, {entry.derivative_range[1]:g}]",
+        f"  range              {_interval(entry.range)}",
+        f"  range of f'        {_interval(entry.derivative_range)}",
         f"  smoothness         {entry.smoothness}",
-        f"  source             {entry.source}",
+        f"  source             {entry.source or 'not declared'}",
     ]
     if entry.unverified:
         lines.append(f"  not verified       {entry.unverified}")

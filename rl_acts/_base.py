@@ -58,8 +58,8 @@ class LearnableActivation(Activation):
             )
         if self.per == "unit" and features is None:
             raise ActivationError(
-                f"{type(self).__name__}: per='unit' needs features=<width of the layer>. rl_acts.make and rl_acts.mlp "
-                "pass it. Stable-Baselines3's activation_fn does not: use policy=rl_acts.sb3.TD3Policy or "
+                f"{type(self).__name__}: per='unit' needs the layer's width, as in rl_acts.make(spec, features=64). "
+                "rl_acts.mlp passes it. Stable-Baselines3's activation_fn does not: use rl_acts.sb3.TD3Policy or "
                 "rl_acts.sb3.SACPolicy with policy_kwargs=dict(actor_activation=..., critic_activation=...)."
             )
         self.features = features if self.per == "unit" else None

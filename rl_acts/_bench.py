@@ -72,7 +72,8 @@ def bench(
     both: list[list[float]] = [[] for _ in modules]
     for turn in range(_WARM_UP_ROUNDS + rounds):
         for index, module in enumerate(modules):
-            times = _timed(partial(_forward, module, x)), _timed(partial(_both, module, x, gradient))
+            forward_call, both_calls = partial(_forward, module, x), partial(_both, module, x, gradient)
+            times = _timed(forward_call, x.device), _timed(both_calls, x.device)
             if turn >= _WARM_UP_ROUNDS:
                 forward[index].append(times[0])
                 both[index].append(times[1])
@@ -130,13 +131,13 @@ def _both(module: nn.Module, x: Tensor, gradient: Tensor) -> None:
     torch.autograd.grad(output, [x, *module.parameters()], gradient.expand_as(output))
 
 
-def _timed(call: Callable[[], None]) -> float:
+def _timed(call: Callable[[], None], device: torch.device) -> float:
     """Return the seconds of one call; on a GPU the queue is empty before and after."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
     start = time.perf_counter()
     for _ in range(_CALLS_PER_TURN):
         call()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
     return (time.perf_counter() - start) / _CALLS_PER_TURN

@@ -1,5 +1,6 @@
 """What the library knows of an activation: its parameters, their constraints, its character and source."""
 
+import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -134,8 +135,9 @@ class ActivationInfo:
         formula: f(x) as text.
         family: Class in the survey's taxonomy (arXiv 2407.11090; the assignment is ours).
         parameters: Constructor parameters with default or initial value and constraint.
-        range: Lower and upper end of f at the defaults.
-        derivative_range: Lower and upper end of f' at the defaults (one-sided limits at kinks included).
+        range: Lower and upper end of f at the defaults; None if not declared.
+        derivative_range: Lower and upper end of f' at the defaults, one-sided limits at kinks included; None if not
+            declared.
         smoothness: ``"Cinf"``, ``"C1"``, ``"C0"`` or ``"discontinuous"``.
         source: Where it is from.
         unverified: What could not be checked against the source, or None.
@@ -153,8 +155,8 @@ class ActivationInfo:
     formula: str = ""
     family: Family = "non-standard"
     parameters: tuple[Parameter, ...] = ()
-    range: Interval = UNBOUNDED
-    derivative_range: Interval = UNBOUNDED
+    range: Interval | None = None
+    derivative_range: Interval | None = None
     smoothness: Smoothness = "C0"
     source: str = ""
     unverified: str | None = None
@@ -165,6 +167,15 @@ class ActivationInfo:
     changes_width: bool = False
 
     def __post_init__(self) -> None:
+        if self.smoothness not in get_args(Smoothness):
+            raise ActivationError(
+                f"{self.name}: smoothness={self.smoothness!r} is not allowed; "
+                f"allowed are {', '.join(map(repr, get_args(Smoothness)))}."
+            )
+        for field_name in ("range", "derivative_range"):
+            interval = getattr(self, field_name)
+            if interval is not None and not interval[0] <= interval[1]:
+                raise ActivationError(f"{self.name}: {field_name}={interval} is not allowed; give (lower, upper).")
         if self.family not in FAMILIES:
             raise ActivationError(
                 f"{self.name}: family={self.family!r} is not a class of the taxonomy; "
@@ -173,8 +184,15 @@ class ActivationInfo:
 
     @property
     def learnable(self) -> bool:
-        """Whether the activation has parameters that training changes."""
-        return any(parameter.shape is not None for parameter in self.parameters)
+        """Whether the activation has parameters that training changes.
+
+        Without declared parameters, as third-party classes may come, an instance tells.
+        """
+        if self.parameters:
+            return any(parameter.shape is not None for parameter in self.parameters)
+        takes_width = "features" in inspect.signature(self.cls).parameters
+        module = self.cls(features=1) if takes_width else self.cls()
+        return any(True for _ in module.parameters())
 
     @property
     def defaults(self) -> Mapping[str, float | bool | str]:

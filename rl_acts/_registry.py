@@ -9,7 +9,7 @@ from typing import TypedDict, TypeVar, Unpack
 import torch
 from torch import nn
 
-from rl_acts._info import ActivationInfo, Family, Interval, Parameter, Smoothness, checked
+from rl_acts._info import FAMILIES, ActivationInfo, Family, Interval, Parameter, Smoothness, checked
 from rl_acts._spec import ActivationSpec, Spec, Value, parse_text, spec_from_mapping
 from rl_acts.errors import ActivationError, did_you_mean
 
@@ -25,8 +25,8 @@ class _Declared(TypedDict, total=False):
     formula: str
     family: Family
     parameters: tuple[Parameter, ...]
-    range: Interval
-    derivative_range: Interval
+    range: Interval | None
+    derivative_range: Interval | None
     smoothness: Smoothness
     source: str
     unverified: str | None
@@ -65,6 +65,14 @@ class _Registry:
     def known(self) -> list[str]:
         return sorted([*self.entries, *self.aliases])
 
+    def _add_plugin(self, name: str, loaded: object) -> None:
+        if not isinstance(loaded, type) or not issubclass(loaded, nn.Module):
+            raise ActivationError(f"{loaded!r} is no nn.Module class.")
+        entry = self.find(name)
+        # Loading a class that is decorated with `register` has entered it already.
+        if entry is None or entry.cls is not loaded:
+            register(name)(loaded)
+
     def load_plugins(self) -> None:
         """Load third-party entry points, once. A broken one is reported as a warning and harms no other."""
         if self.plugins_loaded:
@@ -72,9 +80,7 @@ class _Registry:
         self.plugins_loaded = True
         for point in metadata.entry_points(group=ENTRY_POINT_GROUP):
             try:
-                loaded = point.load()
-                if self.find(point.name) is None and isinstance(loaded, type) and issubclass(loaded, nn.Module):
-                    register(point.name)(loaded)
+                self._add_plugin(point.name, point.load())
             # Foreign code can raise anything; the reason is shown now, and again when the name is asked for.
             except Exception as error:  # noqa: BLE001
                 self.broken_plugins[normal(point.name)] = error
@@ -173,10 +179,17 @@ def names(family: Family | None = None, *, learnable: bool | None = None) -> lis
         family: Only this class of the taxonomy.
         learnable: Only entries with (True) or without (False) learnt parameters.
 
+    Raises:
+        ActivationError: No such family.
+
     Example:
         >>> names("parametric")
         ['prelu', 'swim_learnable', 'swish_learnable']
     """
+    if family is not None and family not in FAMILIES:
+        raise ActivationError(
+            f"Unknown family {family!r}.{did_you_mean(family, FAMILIES)} Known are {', '.join(FAMILIES)}."
+        )
     _registry.load_plugins()
     return sorted(
         entry.name

@@ -11,9 +11,10 @@ class ActivationError(ValueError):
     """
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: object, known: Iterable[str]) -> str:
     """Return `` Did you mean 'swim'?`` with the nearest known words, or an empty string if none is near."""
-    near = difflib.get_close_matches(word.lower(), sorted(known), n=3, cutoff=0.6)
+    lowered = {name.lower(): name for name in sorted(known)}
+    near = difflib.get_close_matches(str(word).lower(), lowered, n=3, cutoff=0.6)
     if not near:
         return ""
-    return f" Did you mean {' or '.join(repr(name) for name in near)}?"
+    return f" Did you mean {' or '.join(repr(lowered[name]) for name in near)}?"

@@ -13,6 +13,7 @@ pickles: load only those you trust.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import torch
@@ -114,14 +115,15 @@ class _ActivationPolicy(_Base):
         optimizer_class = cast("Callable[..., torch.optim.Optimizer]", self.optimizer_class)
         network.optimizer = optimizer_class([{"params": rest}, group], lr=defaults["lr"], **self.optimizer_kwargs)
         if self.activation_lr is not None:
-            _pin(network.optimizer)
-            # Loading a state replaces the groups by plain dicts.
-            network.optimizer.register_load_state_dict_post_hook(_pin)
+            pin = partial(_pin, self.activation_lr)
+            pin(network.optimizer)
+            # Loading a state replaces the groups by plain dicts, with the rate of the model that was saved.
+            network.optimizer.register_load_state_dict_post_hook(pin)
         return True
 
 
-def _pin(optimizer: torch.optim.Optimizer) -> None:
-    optimizer.param_groups[-1] = _ActivationGroup(optimizer.param_groups[-1])
+def _pin(rate: float, optimizer: torch.optim.Optimizer) -> None:
+    optimizer.param_groups[-1] = _ActivationGroup({**optimizer.param_groups[-1], "lr": rate})
 
 
 def _nets(network: nn.Module) -> list[nn.Sequential]:
@@ -162,13 +164,20 @@ def _follow_buffers(online: nn.Module, target: nn.Module) -> None:
     if not pairs:
         return
 
-    def copy_buffers(_module: nn.Module, _inputs: tuple[Any, ...]) -> None:
+    target.register_forward_pre_hook(_CopyBuffers(pairs))
+
+
+class _CopyBuffers:
+    """Forward hook of a target network. An object, not a closure: copied and pickled with the policy that it is in."""
+
+    def __init__(self, pairs: list[tuple[nn.Module, nn.Module]]) -> None:
+        self.pairs = pairs
+
+    def __call__(self, _module: nn.Module, _inputs: tuple[Any, ...]) -> None:
         with torch.no_grad():
-            for source, copy in pairs:
+            for source, copy in self.pairs:
                 for current, stale in zip(source.buffers(), copy.buffers(), strict=True):
                     stale.copy_(current)
-
-    target.register_forward_pre_hook(copy_buffers)
 
 
 class TD3Policy(_ActivationPolicy, td3.TD3Policy):
@@ -176,10 +185,12 @@ class TD3Policy(_ActivationPolicy, td3.TD3Policy):
 
     Args:
         *args: As for `stable_baselines3.td3.policies.TD3Policy`; Stable-Baselines3 supplies them.
-        actor_activation: One spec for all hidden layers, or a list with one per layer; None for `activation_fn`.
+        actor_activation: One spec for all hidden layers, or a list with one per layer; None for `activation_fn`. A
+            class or callable is saved by reference, so it must be importable where the model is loaded; a lambda is
+            not.
         critic_activation: Likewise for each Q-network. Every network has its own modules and learnt values.
         activation_lr: Learning rate of the learnt activation parameters, constant; None for the model's schedule. They
-            never have weight decay.
+            never have weight decay. A loaded model takes the rate of its `policy_kwargs`.
         **kwargs: As for Stable-Baselines3's policy: `net_arch`, `activation_fn`, `optimizer_class`, and the others.
 
     Raises:

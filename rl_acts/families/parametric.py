@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rl_acts._base import PER, LearnableActivation, inverse_softplus
-from rl_acts._info import Flag, Parameter, Real
+from rl_acts._info import UNBOUNDED, Flag, Parameter, Real
 from rl_acts._registry import register
 from rl_acts.errors import ActivationError
 
@@ -15,6 +15,7 @@ from rl_acts.errors import ActivationError
     "prelu",
     formula="x if x > 0 else slope * x, slope learnt",
     family="parametric",
+    range=UNBOUNDED,
     derivative_range=(0.25, 1.0),
     smoothness="C0",
     source="He et al., arXiv 1502.01852",

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rl_acts._base import Activation
-from rl_acts._info import Parameter, Real
+from rl_acts._info import UNBOUNDED, Parameter, Real
 from rl_acts._registry import register
 
 
@@ -31,6 +31,7 @@ class ReLU(Activation):
     "leaky_relu",
     formula="x if x > 0 else slope * x",
     family="ReLU-based",
+    range=UNBOUNDED,
     derivative_range=(0.01, 1.0),
     smoothness="C0",
     source="textbook",

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rl_acts._base import Activation
-from rl_acts._info import Parameter, Real
+from rl_acts._info import UNBOUNDED, Parameter, Real
 from rl_acts._registry import register
 
 # Beyond this, ln(1 + e^x) equals x to the last bit of float64; PyTorch's own switch at 20 is off by 2e-9 there.
@@ -21,6 +21,7 @@ _SOFTPLUS_IS_LINEAR_FROM = 40.0
     aliases=("linear",),
     formula="x",
     family="miscellaneous",
+    range=UNBOUNDED,
     derivative_range=(1.0, 1.0),
     smoothness="Cinf",
     source="textbook",

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from torch import nn
 
 import rl_acts
 from rl_acts.__main__ import main
@@ -12,7 +13,7 @@ from rl_acts.__main__ import main
 def test_list_in_a_subprocess() -> None:
     result = subprocess.run([sys.executable, "-m", "rl_acts", "list"], capture_output=True, text=True, check=True)
     lines = result.stdout.splitlines()
-    assert lines[0].split() == ["name", "family", "aliases", "formula"]
+    assert lines[0].split() == ["name", "family", "learnt", "aliases", "formula"]
     assert [line.split()[0] for line in lines[1:]] == rl_acts.names()
     assert "k = softplus(raw_k) learnt" in result.stdout
 
@@ -36,8 +37,21 @@ def test_show(capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+def test_show_takes_a_call_too_and_says_what_was_not_declared(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "swim(k=0.7)"]) == 0
+    assert capsys.readouterr().out.startswith("swim: x/2 * (1 + k*x / sqrt(1 + (k*x)^2))\n")
+    rl_acts.register("toy_bare")(nn.ReLU)
+    try:
+        assert main(["show", "toy_bare"]) == 0
+    finally:
+        rl_acts.unregister("toy_bare")
+    shown = capsys.readouterr().out
+    assert shown.startswith("toy_bare: formula not declared\n")
+    assert shown.count("not declared") == 4
+
+
 def test_bench_measures_what_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench", "swim(k=0.7)", "relu", "--shape", "4,8", "--rounds", "2"]) == 0
+    assert main(["bench", "swim(k=0.7)", "relu", "--shape", "4,8", "--rounds", "2", "--device", "auto"]) == 0
     head, columns, *rows = capsys.readouterr().out.splitlines()
     assert head.endswith("one thread, eager, float32, shape (4, 8), median of 2 turns")
     assert columns.split()[:2] == ["name", "forward"]
@@ -51,7 +65,9 @@ def test_bench_measures_what_is_asked_for(capsys: pytest.CaptureFixture[str]) ->
         (["show", "swimm"], "error: Unknown activation 'swimm'. Did you mean 'swim' or 'swish'? Known are elu, "),
         (["bench", "swim(k=0)"], "error: swim: k=0 is not allowed; k must be a finite number above 0.\n"),
         (["bench", "--rounds", "0"], "error: rounds=0 is not allowed; it must be a whole number from 1 on.\n"),
-        (["bench", "--device", "tpu"], "error: --device='tpu' is not allowed; this machine has cpu"),
+        (["bench", "--device", "meta"], "error: --device='meta' is not allowed"),
+        (["bench", "--device", "cuda:99"], "error: --device='cuda:99' is not allowed"),
+        (["bench", "--device", "tpu"], "error: --device='tpu' is not allowed; allowed are auto and, here, cpu"),
         (
             ["bench", "--shape", "4,x"],
             "error: --shape='4,x' is not allowed; give whole numbers above 0, as in 256,256.",

@@ -152,6 +152,16 @@ class Kinked(nn.Module):
         return 2 * x.relu()
 
 
+class OtherWhenCompiled(nn.Module):
+    """Stochastic, and another function once it is compiled."""
+
+    def draw(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        return torch.rand((), generator=generator, dtype=x.dtype)
+
+    def forward(self, x: Tensor, noise: Tensor | None = None) -> Tensor:
+        return 2 * x if torch.compiler.is_compiling() else x + 0 * (noise if noise is not None else 0)
+
+
 def _local_class() -> type[nn.Module]:
     class Local(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
@@ -172,6 +182,7 @@ def _local_class() -> type[nn.Module]:
         (Branching, {}, contract.check_vmap),
         (TooMany, {}, contract.check_parameter_count),
         (_local_class(), {}, contract.check_pickle),
+        (OtherWhenCompiled, {"stochastic": True}, contract.check_compile),
         (Kinked, {"smoothness": "C1"}, contract.check_smoothness),
         (Kinked, {"range": (0.0, float("inf")), "derivative_range": (0.0, 1.0)}, contract.check_ranges),
         (Kinked, {"range": (-1.0, float("inf"))}, contract.check_ranges),

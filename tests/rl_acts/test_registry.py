@@ -4,6 +4,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -55,6 +56,37 @@ def test_registration_refuses_an_unknown_family() -> None:
     with pytest.raises(ActivationError, match=r"family='parametrc' is not a class of the taxonomy.*'parametric'"):
         rl_acts.register("toy", family="parametrc")(nn.ReLU)  # type: ignore[arg-type]
     assert "toy" not in rl_acts.names()
+
+
+@pytest.mark.parametrize(
+    ("declared", "part"),
+    [
+        ({"smoothness": "C7"}, "smoothness='C7' is not allowed; allowed are 'discontinuous', 'C0', 'C1', 'Cinf'."),
+        ({"range": (3.0, 1.0)}, "range=(3.0, 1.0) is not allowed; give (lower, upper)."),
+        ({"derivative_range": (0.0, float("nan"))}, "derivative_range=(0.0, nan) is not allowed"),
+    ],
+)
+def test_registration_refuses_impossible_declarations(declared: Any, part: str) -> None:
+    with pytest.raises(ActivationError) as caught:
+        rl_acts.register("toy", **declared)(nn.ReLU)
+    assert part in str(caught.value)
+
+
+def test_a_class_that_declares_nothing_is_asked_whether_it_learns() -> None:
+    rl_acts.register("toy_prelu")(nn.PReLU)
+    rl_acts.register("toy_relu")(nn.ReLU)
+    try:
+        assert rl_acts.info("toy_prelu").learnable
+        assert "toy_prelu" in rl_acts.names(learnable=True)
+        assert not rl_acts.info("toy_relu").learnable
+    finally:
+        rl_acts.unregister("toy_prelu")
+        rl_acts.unregister("toy_relu")
+
+
+def test_names_refuses_an_unknown_family() -> None:
+    with pytest.raises(ActivationError, match=r"Unknown family 'relu-based'\. Did you mean 'ReLU-based'"):
+        rl_acts.names("relu-based")  # type: ignore[arg-type]
 
 
 def test_a_third_party_class_takes_its_constructor_arguments_by_spec() -> None:
@@ -109,7 +141,9 @@ def test_make_refuses(spec: object, part: str) -> None:
 
 
 def test_per_unit_without_a_width_names_the_policies() -> None:
-    with pytest.raises(ActivationError, match=r"SwimLearnable: per='unit' needs features=.*rl_acts\.sb3\.TD3Policy"):
+    with pytest.raises(
+        ActivationError, match=r"SwimLearnable: per='unit' needs the layer's width.*rl_acts\.sb3\.TD3Policy"
+    ):
         rl_acts.make("swim_learnable(per=unit)")
     with pytest.raises(ActivationError, match="PReLU: features=0 is not allowed; it must be a whole number"):
         rl_acts.PReLU(per="unit", features=0)
@@ -169,3 +203,33 @@ def test_a_broken_package_is_named_and_harms_nobody_else(tmp_path: Path) -> None
         "True\nThe package that provides 'their_cube' could not be loaded: OSError('disk on fire').\n"
     )
     assert "the entry point their_cube = 'their_package:Cube' could not be loaded" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("point", "reason"),
+    [
+        ("swim = their_package:Cube", "the name belongs to Swim already"),
+        ("their_call = their_package:call", "is no nn.Module class"),
+    ],
+)
+def test_an_entry_point_that_cannot_be_used_is_named(tmp_path: Path, point: str, reason: str) -> None:
+    body = "from torch import nn\nclass Cube(nn.Module):\n    pass\ndef call(features):\n    pass\n"
+    _plugin(tmp_path, body, point)
+    result = _run(tmp_path, "import rl_acts\nrl_acts.names()\nprint(rl_acts.make('swim'))")
+    assert result.stdout == "Swim(k=0.5)\n"
+    assert f"the entry point {point.replace('= ', '= ' + chr(39), 1)}' could not be loaded" in result.stderr
+    assert reason in result.stderr
+
+
+def test_an_entry_point_whose_class_registers_itself_is_entered_once(tmp_path: Path) -> None:
+    body = """
+        import rl_acts
+        from torch import nn
+        @rl_acts.register("their_cube", formula="x^3")
+        class Cube(nn.Module):
+            def forward(self, x):
+                return x**3
+        """
+    _plugin(tmp_path, body, "their_cube = their_package:Cube")
+    result = _run(tmp_path, "import rl_acts\nprint(rl_acts.info('their_cube').formula)")
+    assert (result.stdout, result.stderr) == ("x^3\n", "")

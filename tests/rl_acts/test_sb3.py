@@ -1,5 +1,7 @@
 """The Stable-Baselines3 policies: real models on real MuJoCo tasks."""
 
+import copy
+import io
 import json
 import subprocess
 import sys
@@ -270,6 +272,26 @@ def test_a_loaded_model_goes_on_training_at_its_own_rate(tmp_path: Path) -> None
     again.learn(31)
     assert again.actor.optimizer.param_groups[1]["lr"] == 1e-2
     assert again.actor.optimizer.param_groups[0]["lr"] == again.learning_rate
+
+
+def test_a_loaded_model_takes_the_rate_of_its_policy_kwargs(tmp_path: Path) -> None:
+    model = td3(actor_activation="prelu", activation_lr=1e-2)
+    model.save(tmp_path / "model.zip")
+    changed = {**model.policy_kwargs, "activation_lr": 1e-4}
+    again = TD3.load(tmp_path / "model.zip", custom_objects={"policy_kwargs": changed}, device="cpu")
+    assert again.actor.optimizer.param_groups[1]["lr"] == 1e-4
+
+
+def test_a_policy_with_a_stateful_activation_copies_and_pickles(statistics: str) -> None:
+    policy = td3(critic_activation=statistics).policy
+    stored = io.BytesIO()
+    torch.save(policy, stored)
+    stored.seek(0)
+    for again in (copy.deepcopy(policy), torch.load(stored, weights_only=False)):
+        again.critic.qf0[1].mean.fill_(123.0)
+        again.critic_target(torch.zeros(3, 4), torch.zeros(3, 1))
+        assert again.critic_target.qf0[1].mean.item() == 123.0
+        assert policy.critic_target.qf0[1].mean.item() == 0.0
 
 
 def test_importing_without_stable_baselines3_says_what_to_install() -> None:

@@ -81,8 +81,31 @@ def test_vmap_over_k_alone_and_over_x_alone() -> None:
     )
 
 
-def test_recorded_and_unrecorded_values_are_equal() -> None:
-    x = torch.linspace(-30, 30, 1001).requires_grad_()
+def test_recorded_and_unrecorded_values_are_equal_to_the_bit() -> None:
+    x = torch.linspace(-30, 30, 100_001).requires_grad_()
     with torch.no_grad():
         unrecorded = swim(x, 0.5)
-    torch.testing.assert_close(swim(x, 0.5).detach(), unrecorded, rtol=3e-7, atol=1e-9)
+    assert torch.equal(swim(x, 0.5).detach(), unrecorded)
+
+
+def test_forward_mode_and_hessians() -> None:
+    x = torch.linspace(-3, 3, 6, dtype=torch.float64)
+    k = torch.tensor(0.7, dtype=torch.float64)
+    t = k * x
+    # f'' = k/2 (2 - t^2) (1 + t^2)^(-5/2), df/dk = x^2/2 (1 + t^2)^(-3/2)
+    curvature = 0.5 * k * (2 - t**2) * (1 + t**2) ** -2.5
+    hessian = torch.func.hessian(lambda x: swim(x, 0.7).sum())(x)
+    torch.testing.assert_close(hessian, torch.diag(curvature), rtol=1e-12, atol=1e-14)
+    along_k = torch.func.jvp(lambda k: swim(x, k), (k,), (torch.ones_like(k),))[1]
+    torch.testing.assert_close(along_k, 0.5 * x**2 * (1 + t**2) ** -1.5, rtol=1e-12, atol=1e-14)
+    along_both = torch.func.jvp(swim, (x, k), (torch.ones_like(x), torch.ones_like(k)))[1]
+    slope = 0.5 * (1 + t * (2 + t**2) * (1 + t**2) ** -1.5)
+    torch.testing.assert_close(along_both, along_k + slope, rtol=1e-12, atol=1e-14)
+
+
+def test_far_beyond_the_usual_range_the_value_is_its_limit() -> None:
+    x = torch.tensor([-1e30, 1e30], requires_grad=True)
+    values = swim(x, 0.5)
+    (slopes,) = torch.autograd.grad(values.sum(), x)
+    assert values.tolist() == [0.0, x[1].item()]
+    assert slopes.tolist() == [0.0, 1.0]
