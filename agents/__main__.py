@@ -12,7 +12,11 @@ def main() -> int:
     """Read the arguments and train; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m agents", description="Train one run.")
     parser.add_argument("run_dir", type=Path, help="the run's folder, with its run.json")
-    parser.add_argument("--attempt", type=int, help="number of this attempt (default: the one in run.json)")
+    parser.add_argument(
+        "--attempt",
+        type=int,
+        help="number of this attempt, which replaces earlier ones, even finished (default: as in run.json)",
+    )
     parser.add_argument("--watch-input", action="store_true", help="end when standard input closes")
     arguments = parser.parse_args()
     folder: Path = arguments.run_dir.resolve()

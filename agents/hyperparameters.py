@@ -6,11 +6,12 @@ authors' repository of today, of SAC those of Stable-Baselines3 with a warm-up o
 critic, no target noise and no delay, as in Stable-Baselines3.
 """
 
-import difflib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from rl_acts.errors import did_you_mean
 
 ALGORITHMS = ("td3", "sac", "ddpg")
 # More units per layer or steps than this are a slip of the keyboard, and would only fail later for want of memory.
@@ -181,15 +182,12 @@ def check_hyperparameter(algorithm: str, key: str, value: Any) -> None:
     own = _DEFAULTS[algorithm]
     if key not in own:
         owners = [name for name in ALGORITHMS if key in _DEFAULTS[name]]
-        reason = f"it belongs to {' and '.join(owners)}." if owners else f"there is no such name.{_nearest(key, own)}"
+        reason = (
+            f"it belongs to {' and '.join(owners)}." if owners else f"there is no such name.{did_you_mean(key, own)}"
+        )
         raise HyperparameterError(
             key, f"{key} is no hyperparameter of {algorithm}: {reason} Allowed: {', '.join(own)}."
         )
     rule = _RULES[key]
     if not rule.accepts(value):
         raise HyperparameterError(key, f"{key} is {value!r}; allowed is {rule.allowed}.")
-
-
-def _nearest(key: str, known: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
-    return f" Did you mean {near[0]!r}?" if near else ""

@@ -27,6 +27,8 @@ RUN_FILE = "run.json"
 EVALUATIONS_FILE = "evaluations.csv"
 PROGRESS_FILE = "progress.json"
 LOG_FILE = "log.txt"
+# A run in one of these stays as it is; any other is trained again from its start.
+FINAL_STATES = ("done", "diverged")
 _LOCK_FILE = ".lock"
 _CLOCK_COLUMNS = ("wall_s", "act_s", "simulate_s", "learn_s", "evaluate_s")
 _FROM_AN_ATTEMPT = (
@@ -36,6 +38,9 @@ _FROM_AN_ATTEMPT = (
     "policy.json",
     "events.out.tfevents.*",
     "*.TXT",
+    # Of writes that a kill cut short.
+    f".{PROGRESS_FILE}",
+    *(f".{name}.*" for name in (RUN_FILE, "policy.safetensors", "policy.json")),
 )
 
 

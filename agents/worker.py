@@ -15,9 +15,9 @@ from agents.device import resolve_device
 from agents.divergence import DivergedError
 from agents.files import read_json, write_json_atomically
 from agents.machine import hardware, versions
-from agents.run_folder import PROGRESS_FILE, RUN_FILE, locked, now, remove_attempt, update_run
+from agents.run_folder import FINAL_STATES, PROGRESS_FILE, RUN_FILE, locked, now, remove_attempt, update_run
 
-EXIT_DONE, EXIT_FAILED, EXIT_DIVERGED, EXIT_INTERRUPTED = 0, 1, 3, 130
+EXIT_DONE, EXIT_FAILED, EXIT_REFUSED, EXIT_DIVERGED, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 _SECONDS_TO_END = 20.0
 _STANDARD_INPUT = 0
 
@@ -31,23 +31,41 @@ def work(folder: Path, attempt: int | None = None, *, watch_input: bool = False)
 
     Args:
         folder: The run's folder.
-        attempt: Number of this attempt; None takes the one in ``run.json``.
+        attempt: Number of this attempt; None takes the one in ``run.json``, and refuses a run that is done or has
+            diverged, because training begins with removing what is there.
         watch_input: End as if interrupted when standard input closes. Whoever starts the process holds the other end
             of that pipe, so its death, even by SIGKILL, ends training.
 
     Returns:
-        The exit code: 0 done, 3 diverged, 130 interrupted, 1 failed.
+        The exit code: 0 done, 3 diverged, 130 interrupted, 1 failed, 2 refused with nothing changed.
     """
+    if _refused(folder, attempt):
+        return EXIT_REFUSED
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _interrupt)
     if watch_input:
         threading.Thread(target=_end_with_input, daemon=True).start()
     try:
         with locked(folder):
-            return _attempt(folder, attempt)
+            # Whoever held the folder until now may have finished the run.
+            return EXIT_REFUSED if _refused(folder, attempt) else _attempt(folder, attempt)
     except InterruptedRun:
         # Interrupted while waiting for the folder: nothing was begun.
         return EXIT_INTERRUPTED
+
+
+def _refused(folder: Path, attempt: int | None) -> bool:
+    """Say so and return True if the folder's record cannot be read, or is of a finished run nobody wants repeated."""
+    try:
+        state = read_json(folder / RUN_FILE).get("state")
+    except (OSError, ValueError) as error:
+        reason = f"{folder / RUN_FILE} cannot be read: {error}"
+    else:
+        if attempt is not None or state not in FINAL_STATES:
+            return False
+        reason = f"the run in {folder} is {state}; training it again would delete its results (--attempt N does so)."
+    sys.stderr.write(f"error: {reason}\n")
+    return True
 
 
 def _attempt(folder: Path, attempt: int | None) -> int:
@@ -69,9 +87,9 @@ def _attempt(folder: Path, attempt: int | None) -> int:
 
 
 def _begin(folder: Path, attempt: int | None) -> None:
-    remove_attempt(folder)
     found = read_json(folder / RUN_FILE)
     config = RunConfig.from_json(found["config"])
+    remove_attempt(folder)
     facts: dict[str, Any] = {
         "format": 1,
         "config": config.to_json(),

@@ -1,4 +1,8 @@
-"""The command line: ``python -m experiments train | run | status | report | bench``."""
+"""The command line: ``python -m experiments train | run | status | report | bench``.
+
+``report`` writes a page, by default ``report.html`` in the study's folder with ``figures/`` and ``tables/`` there; with
+``--out PAGE.html`` figures and tables go into ``PAGE_files/`` beside it.
+"""
 
 import shlex
 import sqlite3
@@ -22,7 +26,7 @@ from experiments.commands import (
     run_study,
     show_status,
 )
-from experiments.problems import InputError
+from experiments.problems import InputError, StoppedError
 from experiments.train_options import study_from_options
 from experiments.yaml_file import override, read_yaml
 
@@ -140,9 +144,14 @@ def status(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The study
 def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The study's folder.")],
     *,
-    out: Annotated[Path | None, typer.Option("--out", help="The page. Default: DIR/report.html.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="The page; its figures and tables go into <stem>_files/ beside it. Default: DIR/report.html."
+        ),
+    ] = None,
 ) -> None:
-    """Write the page about a study: statistics, figures and tables."""
+    """Write the page about a study, and figures and tables beside it."""
     from experiments.report import ReportError, write_report  # noqa: PLC0415 - it loads matplotlib, which no other command needs
 
     try:
@@ -182,7 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: In place of those of the process.
 
     Returns:
-        The exit code: 0 done, 1 some runs failed or diverged, 2 bad input, 130 interrupted.
+        The exit code: 0 done, 1 some runs failed or diverged or the study stopped, 2 bad input, 130 interrupted.
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
     command = shlex.join(["python", "-m", "experiments", *words])
@@ -194,15 +203,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error.format_message())
     except sqlite3.DatabaseError as error:
         return _fail(f"the study's registry cannot be used: {error}. Its file is study.sqlite in the study's folder.")
-    except OSError as error:
-        # Such as a full disk in the middle of a study; its runs wait for the same command.
-        sys.stderr.write(f"error: {error}\n")
-        return EXIT_FAILED
+    except (StoppedError, OSError) as error:
+        return _fail(str(error), EXIT_FAILED)
     except (typer.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     return code if isinstance(code, int) else EXIT_DONE
 
 
-def _fail(message: str) -> int:
+def _fail(message: str, code: int = EXIT_BAD_INPUT) -> int:
     sys.stderr.write(f"error: {message}\n")
-    return EXIT_BAD_INPUT
+    return code

@@ -1,6 +1,9 @@
 """What the commands do: check everything first, then run, and say in the end how it went."""
 
 import shlex
+import shutil
+import sqlite3
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +15,13 @@ from agents import DeviceError, resolve_device
 from agents.device import device_name
 from agents.machine import usable_cores
 from experiments.display import make_display
+from experiments.finished_runs import check_versions, lost
 from experiments.overview import counts, duration, time_left, views
-from experiments.problems import InputError
-from experiments.registry import Entry, Registry, say
+from experiments.problems import InputError, StoppedError
+from experiments.registry import Entry, Registry, run_key, say
 from experiments.runner import Plan, Supervisor
 from experiments.study import Study, read_study
-from experiments.study_folder import REGISTRY_FILE, check_folder, read_study_file, write_study
+from experiments.study_folder import REGISTRY_FILE, check_folder, made, read_study_file, registered, write_study
 from experiments.table import runs_table
 from experiments.yaml_file import Document
 
@@ -58,14 +62,17 @@ def run_study(document: Document, settings: Settings) -> int:
 
     Raises:
         InputError: Anything is wrong with the input; nothing has been started or written.
+        sqlite3.DatabaseError: The registry cannot be used; likewise.
+        StoppedError: The registry or the disk failed later on.
     """
     study = read_study(document)
     device = _device(settings.device or study.device)
     workers = settings.workers or _default_workers(device)
     folder = settings.out or _RUNS_ROOT / study.name
     check_folder(folder, study, document)
-    console = Console()
     configs = list(study.runs())
+    check_versions(folder, registered(folder), [run_key(config) for config in configs])
+    console = Console()
     _line(console, f"study     {study.name}: {len(configs)} runs of {study.steps:,} steps in {folder}")
     _line(console, f"device    {device} ({device_name(device)}), {min(workers, len(configs))} runs at once")
     if settings.dry_run:
@@ -73,8 +80,22 @@ def run_study(document: Document, settings: Settings) -> int:
         return EXIT_DONE
     registry = _prepare(folder, study, document, settings.command)
     plan = Plan(folder, configs, str(device), workers, settings.command)
-    completed = Supervisor(plan, registry, make_display(console, workers)).run()
-    return _conclude(console, folder, registry.entries(), completed=completed)
+    try:
+        return _carry_out(console, plan, registry)
+    except sqlite3.DatabaseError as error:
+        raise StoppedError(f"the registry {folder / REGISTRY_FILE} cannot be used: {error}") from error
+    except OSError as error:
+        raise StoppedError(str(error)) from error
+
+
+def _carry_out(console: Console, plan: Plan, registry: Registry) -> int:
+    wanted = {run_key(config) for config in plan.configs}
+    for entry in registry.entries():
+        reason = lost(plan.folder, entry)
+        if reason is not None and entry.key in wanted and registry.reopen(entry):
+            _line(console, f"again     {say(entry.key)}: it was {entry.state}, but {reason}")
+    completed = Supervisor(plan, registry, make_display(console, plan.workers)).run()
+    return _conclude(console, plan.folder, registry.entries(), completed=completed)
 
 
 def show_status(folder: Path) -> int:
@@ -87,7 +108,7 @@ def show_status(folder: Path) -> int:
         InputError: There is no study in the folder.
     """
     facts = read_study_file(folder)
-    entries = _registered(folder)
+    entries = registered(folder)
     rows = views(folder, entries, int(facts["steps"]))
     console = Console()
     console.print(runs_table(rows))
@@ -95,11 +116,6 @@ def show_status(folder: Path) -> int:
     left = duration(time_left(rows, active)) if active else "-"
     _line(console, f"{facts['name']}: {counts(entries)}; time left {left}")
     return EXIT_DONE
-
-
-def _registered(folder: Path) -> list[Entry]:
-    path = folder / REGISTRY_FILE
-    return Registry(path).entries() if path.exists() else []
 
 
 def _device(name: str) -> torch.device:
@@ -115,20 +131,28 @@ def _default_workers(device: torch.device) -> int:
 
 
 def _prepare(folder: Path, study: Study, document: Document, command: str) -> Registry:
-    try:
+    registry = Registry(folder / REGISTRY_FILE)
+
+    def write(entries: Sequence[Entry]) -> None:
+        # Since the first check another command may have begun here.
+        check_folder(folder, study, document, entries)
         write_study(folder, study, document, command)
+
+    try:
+        with made(folder):
+            registry.add(study.runs(), write)
     except OSError as error:
         raise InputError(f"the output folder {folder} cannot be written: {error.strerror}.") from error
-    registry = Registry(folder / REGISTRY_FILE)
-    registry.add(study.runs())
     return registry
 
 
 def _list_runs(console: Console, study: Study, folder: Path) -> None:
-    states = {entry.key: entry.state for entry in _registered(folder)}
-    for config in study.runs():
-        key = (config.task, config.algorithm, config.arm, config.seed)
-        _line(console, f"{states.get(key, 'pending'):<9} {say(key)}")
+    entries = {entry.key: entry for entry in registered(folder)}
+    for key in map(run_key, study.runs()):
+        entry = entries.get(key)
+        reason = None if entry is None else lost(folder, entry)
+        state = "pending" if entry is None or reason is not None else entry.state
+        _line(console, f"{state:<9} {say(key)}{'' if reason is None else f' again: {reason}'}")
     _line(console, "dry run: nothing was started or written")
 
 
@@ -140,8 +164,24 @@ def _conclude(console: Console, folder: Path, entries: Sequence[Entry], *, compl
     if not completed:
         _line(console, "interrupted: the same command goes on with what is not done")
         return EXIT_INTERRUPTED
-    _line(console, f"next      python -m experiments report {shlex.quote(str(folder))}")
+    _line(console, f"next      {shlex.join([python(), '-m', 'experiments', 'report', str(folder)])}")
     return EXIT_FAILED if unlucky else EXIT_DONE
+
+
+def python() -> str:
+    """Return what to type in the current folder for the interpreter that runs this.
+
+    That is ``python`` where the shell would find the same one, else its path, relative if it lies below the folder.
+    """
+    here, found = Path(sys.executable).absolute(), shutil.which("python")
+    # In a virtual environment the interpreter is a link to one outside, so its folder counts too.
+    if found and Path(found).absolute().parent.resolve() == here.parent.resolve() and Path(found).samefile(here):
+        return "python"
+    if not here.is_relative_to(Path.cwd()):
+        return str(here)
+    # Without a folder before it, the shell would look for the name elsewhere.
+    relative = here.relative_to(Path.cwd())
+    return str(relative) if len(relative.parts) > 1 else f"./{relative}"
 
 
 def _line(console: Console, text: str) -> None:

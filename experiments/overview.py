@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agents.files import read_json
-from agents.run_folder import EVALUATIONS_FILE, PROGRESS_FILE, RUN_FILE, run_path
-from experiments.registry import FINAL_STATES, Entry, Key
+from agents.run_folder import EVALUATIONS_FILE, FINAL_STATES, PROGRESS_FILE, RUN_FILE, run_path
+from experiments.registry import Entry, Key
 
 # A row of evaluations.csv is far shorter; the end of the file is all that is read.
 _TAIL_BYTES = 65_536

@@ -1,6 +1,5 @@
 """Bad input: every problem found, where it is, and one error that lists them all."""
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -26,6 +25,17 @@ class InputError(ValueError):
     """Something that a user gave cannot be used; nothing has been started or written."""
 
 
+class StoppedError(RuntimeError):
+    """A study had to stop on its way, such as for want of space on the disk.
+
+    Args:
+        reason: Without a full stop.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the study stopped: {reason}. The same command goes on with what is not done.")
+
+
 class StudyError(InputError):
     """A study that cannot be run; the message lists every problem with its place.
 
@@ -36,7 +46,7 @@ class StudyError(InputError):
     def __init__(self, source: str, problems: Iterable[Problem], places: "Places") -> None:
         self.problems = sorted(problems, key=lambda problem: places.order(problem.location))
         lines = [f"{places.say(problem.location)}: {problem.message}" for problem in self.problems]
-        head = f"{source}: " if len(lines) == 1 else f"{source} has {len(lines)} problems:\n  "
+        head = f"{source}: " if len(lines) == 1 else f"{source}: {len(lines)} problems:\n  "
         super().__init__(head + "\n  ".join(lines))
 
 
@@ -95,12 +105,3 @@ def dotted(location: Location) -> str:
     for part in location:
         text += f"[{part}]" if isinstance(part, int) else f".{part}"
     return text.removeprefix(".")
-
-
-def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """Return `` Did you mean 'swim'?``, or an empty string if no known word is near."""
-    lowered = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(str(word).lower(), lowered, n=3, cutoff=0.6)
-    if not near:
-        return ""
-    return f" Did you mean {' or '.join(repr(lowered[name]) for name in near)}?"

@@ -3,7 +3,7 @@
 import os
 import socket
 import sqlite3
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,6 @@ from agents.run_folder import now
 from experiments.problems import InputError
 from experiments.study import config_hash
 
-FINAL_STATES = ("done", "diverged")
 # Task, algorithm, arm, seed.
 Key: TypeAlias = tuple[str, str, str, int]
 
@@ -74,6 +73,11 @@ class Entry:
         """The run's key."""
         return self.task, self.algorithm, self.arm, self.seed
 
+    @property
+    def begun(self) -> bool:
+        """Whether any attempt has begun, after which somebody may have seen results."""
+        return self.attempt > 0 or self.state != "pending"
+
     def abandoned(self) -> bool:
         """Return whether the run counts as running although its supervisor is gone."""
         if self.state != "running":
@@ -88,7 +92,8 @@ class Registry:
     """The runs of one study.
 
     Every call opens the database for itself: calls are seconds apart, and nothing is left open when a process is
-    killed.
+    killed. The journal is SQLite's default one, because its write-ahead log does not work on network file systems,
+    over which several machines may share a study; readers wait only while a commit is being written.
 
     Args:
         path: Of the database; made if missing.
@@ -97,17 +102,20 @@ class Registry:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def add(self, configs: Iterable[RunConfig]) -> None:
+    def add(self, configs: Iterable[RunConfig], write: Callable[[Sequence[Entry]], None] | None = None) -> None:
         """Enter a study's runs; those that are there stay as they are, and failed or abandoned ones become pending.
+
+        Args:
+            configs: The runs.
+            write: Called with the runs that were there before, while no other process can enter or claim any, to write
+                what belongs to them. If it raises, nothing is entered.
 
         Raises:
             InputError: A run is there with another configuration.
         """
-        with closing(self._connect()) as database:
-            # Whoever watches a study can then read while a supervisor writes; the setting stays in the file.
-            database.execute("PRAGMA journal_mode = WAL")
         with self._transaction() as database:
             database.execute(_SCHEMA)
+            before = _read(database)
             known = dict(
                 database.execute("SELECT task || '/' || algorithm || '/' || arm || '/' || seed, config_hash FROM runs")
             )
@@ -123,6 +131,25 @@ class Registry:
                     (*key, position, digest),
                 )
             database.execute("UPDATE runs SET state = 'pending' WHERE state = 'failed'")
+            if write is not None:
+                write(before)
+
+    def reopen(self, entry: Entry) -> bool:
+        """Let a run that is over be done again, unless somebody has begun to already.
+
+        Args:
+            entry: As it was read.
+
+        Returns:
+            Whether it is pending now.
+        """
+        with self._transaction() as database:
+            changed = database.execute(
+                "UPDATE runs SET state = 'pending', finished = NULL, cause = NULL "
+                "WHERE task = ? AND algorithm = ? AND arm = ? AND seed = ? AND state = ? AND attempt = ?",
+                (*entry.key, entry.state, entry.attempt),
+            )
+            return changed.rowcount == 1
 
     def claim(self, wanted: Container[Key]) -> Entry | None:
         """Take the next run that nobody does, in the study's order.
@@ -140,35 +167,44 @@ class Registry:
                         "UPDATE runs SET state = 'running', attempt = attempt + 1, pid = ?, host = ?, owner = ?, "
                         "heartbeat = ?, started = ?, finished = NULL, cause = NULL "
                         "WHERE task = ? AND algorithm = ? AND arm = ? AND seed = ?",
-                        (os.getpid(), socket.gethostname(), process_start(os.getpid()), now(), now(), *entry.key),
+                        (*_this_process(), now(), now(), *entry.key),
                     )
                     return self._one(database, entry.key)
         return None
 
-    def finish(self, key: Key, state: str, cause: str | None) -> None:
-        """Record how a claimed run ended.
+    def finish(self, claim: Entry, state: str, cause: str | None) -> bool:
+        """Record how a run ended that this process has claimed.
 
         Args:
-            key: Of the run.
+            claim: As `claim` returned it.
             state: ``done``, ``diverged``, ``failed`` or, if it was interrupted, ``pending``.
             cause: Of its failure.
+
+        Returns:
+            Whether the run was still this process's; if another has taken it over, nothing is recorded.
         """
         with self._transaction() as database:
-            database.execute(
+            changed = database.execute(
                 "UPDATE runs SET state = ?, cause = ?, finished = ?, pid = NULL "
-                "WHERE task = ? AND algorithm = ? AND arm = ? AND seed = ?",
-                (state, cause, now(), *key),
+                "WHERE task = ? AND algorithm = ? AND arm = ? AND seed = ? "
+                "AND state = 'running' AND attempt = ? AND pid = ? AND host = ? AND owner = ?",
+                (state, cause, now(), *claim.key, claim.attempt, *_this_process()),
             )
+            return changed.rowcount == 1
 
     def beat(self) -> None:
         """Say that this process lives and does its runs."""
         with self._transaction() as database:
-            database.execute("UPDATE runs SET heartbeat = ? WHERE state = 'running' AND pid = ?", (now(), os.getpid()))
+            database.execute(
+                "UPDATE runs SET heartbeat = ? WHERE state = 'running' AND pid = ? AND host = ? AND owner = ?",
+                (now(), *_this_process()),
+            )
 
     def entries(self) -> list[Entry]:
-        """Return all runs in the study's order."""
+        """Return all runs in the study's order; none if a kill has left the database without its table."""
         with closing(self._connect()) as database:
-            return _read(database)
+            table = database.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'runs'")
+            return _read(database) if table.fetchone() else []
 
     def _one(self, database: sqlite3.Connection, key: Key) -> Entry:
         return next(entry for entry in _read(database) if entry.key == key)
@@ -187,6 +223,11 @@ class Registry:
                 database.execute("ROLLBACK")
                 raise
             database.execute("COMMIT")
+
+
+def _this_process() -> tuple[int, str, str | None]:
+    # The number alone is no name: another machine, or this one later, may have a process of the same number.
+    return os.getpid(), socket.gethostname(), process_start(os.getpid())
 
 
 def _read(database: sqlite3.Connection) -> list[Entry]:

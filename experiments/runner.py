@@ -105,8 +105,12 @@ class Supervisor:
         for process in [process for process in self._active if process.ended()]:
             self._active.remove(process)
             state, cause = process.outcome(stopping=stopping)
-            self._registry.finish(process.entry.key, state, cause)
-            self._display.ended(self._view(process.entry.key))
+            ours = self._registry.finish(process.entry, state, cause)
+            row = self._view(process.entry.key)
+            if not ours:
+                # Here it was silent for so long that another machine's supervisor took the run over.
+                row = dataclasses.replace(row, state="lost", cause="another supervisor has taken this run over")
+            self._display.ended(row)
 
     def _interrupt_all(self) -> None:
         for process in self._active:

@@ -12,9 +12,10 @@ import rl_acts
 from agents import HyperparameterError, RunConfig, resolve_hyperparameters
 from agents.hyperparameters import ALGORITHMS, check_hyperparameter
 from experiments.arms import is_learnable
-from experiments.problems import InputError, Location, Problem, StudyError, did_you_mean
+from experiments.problems import InputError, Location, Places, Problem, StudyError, dotted
 from experiments.study_file import StudyKeys, problems_of
 from experiments.yaml_file import Document
+from rl_acts.errors import did_you_mean
 
 _FORMAT = 1
 _FINEST_DEFAULT_EVALUATION = 10_000
@@ -116,7 +117,7 @@ def read_study(document: Document) -> Study:
     problems += _hyperparameter_problems(document.content)
     problems += _reference_problems(document.content)
     if keys is not None and not problems:
-        problems = [*_duplicates(keys), *_arm_problems(keys), *_length_problems(keys)]
+        problems = [*_duplicates(keys), *_arm_problems(keys), *_length_problems(keys, document.places)]
     if keys is None or problems:
         raise StudyError(document.source, problems, document.places)
     study = _resolved(keys)
@@ -179,6 +180,7 @@ def _reference_problems(content: Mapping[str, Any]) -> Iterator[Problem]:
         return
     names, unread = _arm_names(arms)
     primary = content.get("primary")
+    yield from _repeated_pairs(primary if isinstance(primary, list) else [])
     for index, pair in enumerate(primary if isinstance(primary, list) else []):
         for side, name in enumerate(pair if isinstance(pair, list) and len(pair) == 2 else []):
             if name not in names and not did_you_mean(name, unread):
@@ -188,6 +190,18 @@ def _reference_problems(content: Mapping[str, Any]) -> Iterator[Problem]:
     control = content.get("control")
     if control is not None and control not in names and not did_you_mean(control, unread):
         yield Problem(("control",), _unknown_arm(control, names))
+
+
+def _repeated_pairs(primary: list[Any]) -> Iterator[Problem]:
+    first: dict[frozenset[str], int] = {}
+    for index, pair in enumerate(primary):
+        # Which arm stands first only says how the difference is signed; it is one comparison all the same.
+        arms = frozenset(map(str, pair)) if isinstance(pair, list) and len(pair) == 2 else frozenset()
+        if arms in first:
+            earlier = first[arms]
+            yield Problem(("primary", index), f"the pair {pair} is primary[{earlier}], {primary[earlier]}, once more")
+        elif len(arms) == 2:
+            first[arms] = index
 
 
 def _unknown_arm(name: Any, names: list[str]) -> str:
@@ -246,7 +260,7 @@ def _arm_problems(keys: StudyKeys) -> Iterator[Problem]:
             yield Problem(("arms", index, "activation_lr"), message)
 
 
-def _length_problems(keys: StudyKeys) -> Iterator[Problem]:
+def _length_problems(keys: StudyKeys, places: Places) -> Iterator[Problem]:
     every = keys.evaluation.every
     if every is not None and every > keys.steps:
         message = f"{every} is more than steps, {keys.steps}: there would be no evaluation on the way"
@@ -257,12 +271,14 @@ def _length_problems(keys: StudyKeys) -> Iterator[Problem]:
         start, freq = values["learning_starts"], values["train_freq"]
         if start >= keys.steps:
             default = "" if "learning_starts" in given else " by default"
+            key: Location = ("hyperparameters", algorithm, "learning_starts")
+            # `train` has no file to set the key in.
+            advice = f"set {dotted(key)} to less" if places.lines else f"add --set {dotted(key)}={keys.steps // 10}"
             message = (
                 f"learning_starts of {algorithm} is {start}{default}, but steps is {keys.steps}: "
-                f"nothing would be learnt; set hyperparameters.{algorithm}.learning_starts to less"
+                f"nothing would be learnt; {advice}"
             )
-            location = ("hyperparameters", algorithm, "learning_starts") if "learning_starts" in given else ("steps",)
-            yield Problem(location, message)
+            yield Problem(key if "learning_starts" in given else ("steps",), message)
         if keys.steps % freq:
             message = f"{freq} does not divide steps, {keys.steps}"
             yield Problem(("hyperparameters", algorithm, "train_freq"), message)

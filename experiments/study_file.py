@@ -8,9 +8,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from agents.hyperparameters import ALGORITHMS
 from envs import check_task
 from experiments.arms import arm_name, canonical_activation, check_name
-from experiments.problems import Location, Problem, did_you_mean
+from experiments.problems import Location, Problem
 from experiments.seeds import read_seeds
 from experiments.yaml_file import unknown_key
+from rl_acts.errors import did_you_mean
 
 _LARGEST = 10**12
 
@@ -31,9 +32,8 @@ def _positive(given: Any) -> float:
 
 def _algorithm(given: Any) -> str:
     if given not in ALGORITHMS:
-        raise ValueError(
-            f"unknown algorithm {given!r}.{did_you_mean(given, ALGORITHMS)} Allowed: {', '.join(ALGORITHMS)}."
-        )
+        hint = did_you_mean(given, ALGORITHMS)
+        raise ValueError(f"unknown algorithm {given!r}.{hint} Allowed: {', '.join(ALGORITHMS)}.")
     return str(given)
 
 
@@ -53,9 +53,8 @@ def _device(given: Any) -> str:
     name = str(given)
     kind, colon, index = name.partition(":")
     if name not in {"auto", "cpu", "cuda"} and not (kind == "cuda" and colon and index.isdecimal()):
-        raise ValueError(
-            f"unknown device {given!r}.{did_you_mean(given, ['auto', 'cpu', 'cuda'])} Allowed: auto, cpu, cuda, cuda:N."
-        )
+        hint = did_you_mean(name, ["auto", "cpu", "cuda"])
+        raise ValueError(f"unknown device {given!r}.{hint} Allowed: auto, cpu, cuda, cuda:N.")
     return name
 
 

@@ -1,29 +1,38 @@
 """The folder of a study: what it holds, and whether a study may go on in it."""
 
-from collections.abc import Iterator, Mapping
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from agents.files import read_json, write_bytes_atomically, write_json_atomically
 from experiments.problems import InputError, Problem, StudyError
+from experiments.registry import Entry, Registry
 from experiments.study import Study
 from experiments.yaml_file import Document
 
 STUDY_FILE = "study.json"
 SOURCE_FILE = "study.yaml"
 REGISTRY_FILE = "study.sqlite"
+# SQLite keeps what a transaction replaces in the journal until it is over.
+_REGISTRY_FILES = (REGISTRY_FILE, f"{REGISTRY_FILE}-journal")
+# Names of the temporary files by which ours are written; a kill can leave some behind.
+_TEMPORARIES = (f".{STUDY_FILE}.", f".{SOURCE_FILE}.")
 
 
-def check_folder(folder: Path, study: Study, document: Document) -> None:
+def check_folder(folder: Path, study: Study, document: Document, entries: Sequence[Entry] | None = None) -> None:
     """Check that a study can begin or go on in a folder; writes nothing.
 
     A study may grow by seeds, arms, tasks and algorithms. What would alter or drop a run that is there already is
-    another study.
+    another study, and so is, once any run has begun, another choice of what is compared: ``primary``, ``margin`` or
+    ``control``.
 
     Args:
         folder: May be missing.
         study: To run.
         document: Where the study came from.
+        entries: The runs in the folder; None reads them from its registry.
 
     Raises:
         InputError: The path is a file or cannot be reached, the folder holds other things, or its study file is
@@ -36,14 +45,19 @@ def check_folder(folder: Path, study: Study, document: Document) -> None:
             return
         if not folder.is_dir():
             raise InputError(f"the output path {folder} is a file; give a folder with --out.")
-        occupied = any(folder.iterdir())
+        found = [path.name for path in folder.iterdir()]
+        entries = registered(folder) if entries is None else entries
     except OSError as error:
         raise InputError(f"the output folder {folder} cannot be used: {error.strerror}.") from error
-    if not (folder / STUDY_FILE).exists():
-        if occupied:
+    if STUDY_FILE not in found:
+        # A first command that was killed may have left temporary files and a registry without runs.
+        if entries or not all(name.startswith(_TEMPORARIES) or name in _REGISTRY_FILES for name in found):
             raise InputError(f"the output folder {folder} holds other files and no study; give another with --out.")
         return
-    problems = list(_differences(read_study_file(folder), study.to_json(command="")))
+    old, new = read_study_file(folder), study.to_json(command="")
+    problems = list(_differences(old, new))
+    if not problems and any(entry.begun for entry in entries):
+        problems = list(_other_comparisons(old, new))
     if problems:
         raise StudyError(f"{folder} holds another study than {document.source}", problems, document.places)
 
@@ -64,6 +78,48 @@ def read_study_file(folder: Path) -> dict[str, Any]:
     if content.get("format") != 1:
         raise InputError(f"{path} has format {content.get('format')!r}; this version reads format 1.")
     return content
+
+
+def registered(folder: Path) -> list[Entry]:
+    """Return the runs in a study folder's registry, none if there is no registry.
+
+    Raises:
+        sqlite3.DatabaseError: The registry is damaged, or locked for a minute.
+    """
+    path = folder / REGISTRY_FILE
+    return Registry(path).entries() if path.exists() else []
+
+
+@contextmanager
+def made(folder: Path) -> Iterator[None]:
+    """Make a study's folder if need be, and remove it again if the ``with`` block fails.
+
+    Raises:
+        OSError: The folder cannot be made.
+    """
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        if new:
+            _remove(new)
+        raise
+
+
+def _remove(new: Sequence[Path]) -> None:
+    """Remove folders, innermost first, the first of which holds a study without runs."""
+    folder = new[0]
+    with suppress(OSError, sqlite3.DatabaseError):
+        # Runs in it are those of another command that came here meanwhile.
+        if registered(folder):
+            return
+        for path in folder.iterdir() if folder.exists() else ():
+            if path.name.startswith(_TEMPORARIES) or path.name in {*_REGISTRY_FILES, STUDY_FILE, SOURCE_FILE}:
+                path.unlink()
+        for path in new:
+            if path.exists():
+                path.rmdir()
 
 
 def write_study(folder: Path, study: Study, document: Document, command: str) -> None:
@@ -87,8 +143,11 @@ def _check_parents(folder: Path) -> None:
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Problem]:
-    for key in ("name", "steps"):
-        yield from _changed((key,), old.get(key), new[key])
+    if old["name"] != new["name"]:
+        # Everything else will differ too, and would bury the one difference that explains it.
+        yield from _changed(("name",), old["name"], new["name"])
+        return
+    yield from _changed(("steps",), old["steps"], new["steps"])
     for key in ("every", "episodes"):
         yield from _changed(("evaluation", key), old["evaluation"].get(key), new["evaluation"][key])
     for algorithm in old["algorithms"]:
@@ -106,12 +165,23 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Pro
             yield _dropped(("arms",), f"the arm {arm['name']}")
 
 
+def _other_comparisons(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what would change the question after some of the answer may have been seen."""
+    for key in ("primary", "margin", "control"):
+        if old.get(key) != new[key]:
+            message = (
+                f"the folder's study has {old.get(key)!r}, now it is {new[key]!r}; what is compared is "
+                "fixed once a run has begun, give another folder with --out"
+            )
+            yield Problem((key,), message)
+
+
 def _arm_differences(index: int, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Problem]:
     for key in ("actor", "critic", "activation_lr"):
         yield from _changed(("arms", index, key), old[key], new[key])
     dropped = sorted(set(old["seeds"]) - set(new["seeds"]))
     if dropped:
-        yield _dropped(("seeds",), f"of the arm {old['name']} the seeds {', '.join(map(str, dropped))}")
+        yield _dropped(("seeds",), f"the seeds {', '.join(map(str, dropped))} of the arm {old['name']}")
 
 
 def _changed(location: tuple[str | int, ...], old: Any, new: Any) -> Iterator[Problem]:

@@ -78,7 +78,9 @@ class WorkerProcess:
         if self.process.stdin is not None:
             self.process.stdin.close()
         state, cause = self._understand(stopping=stopping)
-        if self._recorded().get("state") != state:
+        recorded = self._recorded()
+        # Another supervisor that has taken the run over keeps the record of a later attempt here.
+        if recorded.get("attempt") == self.entry.attempt and recorded.get("state") != state:
             update_run(self.folder, state=state, cause=cause)
         return state, cause
 

@@ -12,7 +12,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from experiments.problems import InputError, Location, Places, Problem, StudyError, did_you_mean
+from experiments.problems import InputError, Location, Places, Problem, StudyError
+from rl_acts.errors import did_you_mean
 
 _LARGEST_FILE = 1_000_000
 # An alias repeats a whole branch, so a small file can stand for a huge one.

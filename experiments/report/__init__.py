@@ -2,9 +2,10 @@
 
 The data go one way, each step a pure function of the one before:
 
-    study.json, run folders -> collect.py -> aggregate.py -> verdict.py, figures.py, tables.py -> page.py
+    study.json, run folders -> collect.py -> aggregate.py, compare.py -> verdict.py, figures.py, tables.py -> page.py
 
-Read first: aggregate.py (what is computed), statistics.py (how), verdict.py (what is said about it).
+Read first: results.py (what is found), compare.py (one family of comparisons), statistics.py (how), margin.py (what
+equal means), verdict.py (what is said about it), outputs.py (which files are written).
 Matplotlib is imported only when a report is made.
 """
 

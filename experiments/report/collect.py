@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from agents.run_folder import run_path
 from experiments.report.curves import Evaluations, read_evaluations
 from experiments.report.errors import ReportError
 from experiments.report.study import Study, read_study
@@ -87,8 +88,7 @@ def collect(study_dir: Path) -> Collection:
 
 def run_folder(study_dir: Path, key: tuple[str, str, str, int]) -> Path:
     """Folder of the run (task, algorithm, arm, seed)."""
-    task, algorithm, arm, seed = key
-    return study_dir / task / algorithm / arm / f"seed-{seed}"
+    return study_dir / run_path(*key)
 
 
 def _read_run(study_dir: Path, key: tuple[str, str, str, int], notes: list[str]) -> Run:

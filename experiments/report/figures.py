@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from experiments.report.aggregate import ArmResult, Curve, Group
 from experiments.report.curves import PARTS
+from experiments.report.results import ArmResult, Curve, Group
 from experiments.report.statistics import FloatArray, coverage
 from experiments.report.style import GRID, INK, PART_COLOURS, ArmStyle
 from experiments.report.text import count, number
@@ -48,7 +48,7 @@ class Panel:
 
 def learning_curve(group: Group, styles: Mapping[str, ArmStyle], episodes: int) -> Figure:
     """Return over environment steps: IQM, band, every seed as a faint line."""
-    figure, axes = _figure(group.name, height=3.2 + _legend_height(len(group.arms)))
+    figure, axes = _figure(group.heading, height=3.2 + _legend_height(len(group.arms)))
     detailed = len(group.arms) <= MOST_BANDS
     lines = sum(len(arm.runs) + len(arm.unfinished) for arm in group.arms)
     budget = int(np.clip(_SEED_POINTS // max(1, lines), 12, 200))
@@ -76,7 +76,7 @@ def wall_clock(group: Group, styles: Mapping[str, ArmStyle], episodes: int) -> F
     timed = [arm for arm in group.arms if arm.clock_curve]
     if not timed:
         return None
-    figure, axes = _figure(group.name, height=3.2 + _legend_height(len(timed)))
+    figure, axes = _figure(group.heading, height=3.2 + _legend_height(len(timed)))
     longest = max(float(arm.clock_curve.x[-1]) for arm in timed if arm.clock_curve)
     unit, seconds = ("hours", 3600.0) if longest > 7200 else ("minutes", 60.0) if longest > 180 else ("seconds", 1.0)
     for arm in timed:
@@ -94,7 +94,7 @@ def final_scores(group: Group, styles: Mapping[str, ArmStyle]) -> Figure | None:
     shown = [arm for arm in group.arms if arm.final]
     if not shown:
         return None
-    figure, axes = _rows(group.name, [arm.arm for arm in shown])
+    figure, axes = _rows(group.heading, [arm.arm for arm in shown])
     for place, arm in enumerate(shown):
         look = styles[arm.arm]
         failed = np.array([run in arm.ended_badly for run in arm.runs])
@@ -114,7 +114,7 @@ def throughput(group: Group, styles: Mapping[str, ArmStyle]) -> Figure | None:
     shown = [arm for arm in group.arms if arm.timed]
     if not shown:
         return None
-    figure, axes = _rows(group.name, [arm.arm for arm in shown])
+    figure, axes = _rows(group.heading, [arm.arm for arm in shown])
     for place, arm in enumerate(shown):
         look = styles[arm.arm]
         rates = np.array([run.evaluations.steps_per_second for run in arm.timed])
@@ -131,7 +131,7 @@ def time_shares(group: Group) -> Figure | None:
     shown = [arm for arm in group.arms if arm.timed]
     if not shown:
         return None
-    figure, axes = _rows(group.name, [arm.arm for arm in shown], extra=0.35)
+    figure, axes = _rows(group.heading, [arm.arm for arm in shown], extra=0.35)
     for place, arm in enumerate(shown):
         shares = np.mean([run.evaluations.shares for run in arm.timed], axis=0)
         left = 0.0

@@ -16,13 +16,13 @@ def write_bytes(path: Path, content: bytes) -> None:
     write_bytes_atomically(path, content)
 
 
-def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a table; numbers in full precision, None as an empty field."""
+def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    """A table as a CSV file's content; numbers in full precision, None as an empty field."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(rows)
-    write_bytes(path, text.getvalue().encode())
+    return text.getvalue().encode()
 
 
 def file_stem(*parts: str) -> str:

@@ -3,19 +3,23 @@
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from string import Template
 
 from experiments.report import figures, markup
-from experiments.report.aggregate import Group
 from experiments.report.collect import ENDED_BADLY, Collection, Run
+from experiments.report.compare import pairs
 from experiments.report.figures import Panel
 from experiments.report.formulas import formula
+from experiments.report.results import Group
+from experiments.report.study import Study
 from experiments.report.style import DARK, LIGHT, ArmStyle
 from experiments.report.tables import Table
 from experiments.report.text import count, seeds_text, whole
 from experiments.report.verdict import Verdict
+from experiments.report.versions import differing, versions_text
 
 _TEMPLATE = Path(__file__).parent / "template"
 _MOST_NOTES = 6
@@ -28,6 +32,15 @@ _HEADINGS = {
 }
 
 
+@dataclass(frozen=True)
+class Made:
+    """How the page is made: the command, and where figures and tables lie, relative to the page."""
+
+    command: str
+    figures: str
+    tables: str
+
+
 def build(
     collection: Collection,
     groups: Sequence[Group],
@@ -35,12 +48,13 @@ def build(
     panels: Sequence[Panel],
     tables: Sequence[Table],
     styles: Mapping[str, ArmStyle],
-    command: str,
+    made: Made,
 ) -> str:
     """The whole page as text; the same input gives the same bytes."""
     study = collection.study
     sections = [
         _table_section(tables),
+        _margin(collection.study, groups),
         _arms(collection),
         _setup(collection),
         _failures(collection),
@@ -71,7 +85,9 @@ def build(
         limits=markup.bullets(verdict.limits, "limits"),
         contents="\n".join(f'<li><a href="#{name}">{escape(heading)}</a></li>' for name, heading, _ in present),
         sections=sections_text,
-        page_command=escape(command),
+        figures_folder=escape(made.figures),
+        tables_folder=escape(made.tables),
+        page_command=escape(made.command),
     )
 
 
@@ -146,6 +162,28 @@ def _table_section(tables: Sequence[Table]) -> tuple[str, str, str]:
     return "tables", "Tables", markup.section("tables", "Tables", how, "\n".join(parts))
 
 
+def _margin(study: Study, groups: Sequence[Group]) -> tuple[str, str, str]:
+    """What the margin of equivalence is in return, or why no equivalence is stated."""
+    if study.margin is None or not pairs(study):
+        return "margin", "Margin", ""
+    lines = [group.unit.sentence(group.name, study.margin) for group in groups if group.unit]
+    lines += [
+        f"{group.name}: no equivalence of {c.a} and {c.b} is stated, because their runs and those of the control "
+        f"{group.unit.control} used different versions."
+        for group in groups
+        for c in group.comparisons
+        if group.unit and group.unit.size is not None and c.margin is None
+    ]
+    if study.control is None:
+        lines = ["No equivalence is stated, because the study names a margin and no control to measure it by."]
+    how = (
+        f"Two arms are called equal where the interval of their difference lies within ±{study.margin:g} in normalised "
+        "score, (score − untrained) / (control − untrained): 0 is the control's mean return at step 0, 1 its final "
+        "score."
+    )
+    return "margin", "Margin", markup.section("margin", "Margin", how, markup.bullets(lines, "notes"))
+
+
 def _arms(collection: Collection) -> tuple[str, str, str]:
     rows = [
         (
@@ -198,8 +236,9 @@ def _machines(runs: Sequence[Run]) -> str:
         for (hardware, versions), amount in kinds.items()
     ]
     warning = ""
-    if len({versions for _, versions in kinds}) > 1:
-        warning = markup.paragraph("The runs used different versions: their scores should not be pooled.")
+    if mixed := differing(runs):
+        text = f"The runs used {versions_text(mixed)}: arms are not compared where their runs differ in these."
+        warning = markup.paragraph(text)
     return markup.plain_table("Machines and versions", ("Runs", "Hardware", "Versions"), rows) + warning
 
 

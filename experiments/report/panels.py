@@ -8,12 +8,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.report import figures
-from experiments.report.aggregate import ArmResult, Group
 from experiments.report.figures import Panel
 from experiments.report.files import file_stem
 from experiments.report.render import inline, png, svg
+from experiments.report.results import ArmResult, Group
 from experiments.report.style import ArmStyle
 from experiments.report.text import count, joined, number
+from experiments.report.versions import versions_text
 
 KINDS = ("learning_curve", "wall_clock", "final_scores", "throughput", "time_shares")
 
@@ -46,6 +47,8 @@ def _panel(kind: str, group: Group, styles: Mapping[str, ArmStyle], episodes: in
     stem = file_stem(kind, group.task, group.algorithm)
     drawing = svg(figure)
     text = f"{group.name}: {_words(kind, group)}"
+    if group.versions:
+        text += f" Not comparable: the runs used {versions_text(group.versions)}."
     return [Panel(kind, stem, group.name, text, drawing, inline(drawing, stem, text), png(figure))]
 
 

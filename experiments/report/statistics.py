@@ -5,8 +5,9 @@ The run is the unit of every statement: episodes and evaluation points of one ru
 """
 
 from dataclasses import dataclass
-from math import comb
+from math import comb, isclose
 from typing import Literal
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,20 @@ class Estimate:
     high: float
     kind: Literal["interval", "range"]
     seeds: int
+
+
+def generator(*names: str) -> np.random.Generator:
+    """A source of draws for what the names say: adding an arm or a task to a study changes no other arm's interval."""
+    return np.random.default_rng([crc32(name.encode()) for name in names])
+
+
+def level(a: float, b: float) -> bool:
+    """Whether two scores are the same but for rounding, so that neither is ahead.
+
+    >>> level(0.1 + 0.2, 0.3), level(1000.0, 1000.1)
+    (True, False)
+    """
+    return isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)
 
 
 def coverage(seeds: int) -> float | None:

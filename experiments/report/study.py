@@ -1,12 +1,13 @@
 """`study.json`: what was planned. Read here and nowhere else in the report."""
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from experiments.problems import InputError
 from experiments.report.errors import ReportError
+from experiments.study_folder import STUDY_FILE, read_study_file
 
 
 class _Record(BaseModel):
@@ -72,26 +73,17 @@ def read_study(study_dir: Path) -> Study:
     """Read `study.json` in a study's folder.
 
     Raises:
-        ReportError: the folder or the file is missing, or the file is damaged or of another format.
+        ReportError: the folder or the file is missing, or the file is damaged or of another format; in the words of
+            the other commands.
     """
-    if not study_dir.exists():
-        raise ReportError(f"{study_dir} does not exist: give the folder that `python -m experiments run` wrote")
-    if not study_dir.is_dir():
-        raise ReportError(f"{study_dir} is not a folder: give the folder that `python -m experiments run` wrote")
-    path = study_dir / "study.json"
     try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise ReportError(
-            f"{study_dir} has no study.json: give the folder that `python -m experiments run` wrote"
-        ) from None
-    except (ValueError, OSError) as error:
-        raise ReportError(f"{path} is damaged ({error}): run the study's command again, it rewrites it") from None
-    if isinstance(content, dict) and content.get("format", 1) != 1:
-        raise ReportError(f"{path} has format {content['format']!r}, this version reads format 1: use a newer checkout")
+        content = read_study_file(study_dir)
+    except InputError as error:
+        raise ReportError(str(error)) from error
     try:
         return Study.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
+        path = study_dir / STUDY_FILE
         raise ReportError(f"{path} is damaged ({where}: {first['msg']}): run the study's command again") from None

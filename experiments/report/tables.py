@@ -6,11 +6,12 @@ from typing import Literal
 
 import numpy as np
 
-from experiments.report.aggregate import Comparison, Group
 from experiments.report.collect import Collection
 from experiments.report.curves import PARTS
+from experiments.report.results import Group
 from experiments.report.statistics import Estimate, coverage, wilson_interval
-from experiments.report.text import duration, number, p_text, signed
+from experiments.report.text import count, duration, number, p_text, signed
+from experiments.report.versions import used, versions_text
 
 Value = str | int | float | None
 Show = Literal["text", "number", "signed", "p", "share", "seconds", "integer"]
@@ -65,6 +66,7 @@ def scores(groups: Sequence[Group]) -> Table:
         Column("auc_iqm", "Area under curve (IQM)", "number"),
         Column("auc_low", "AUC low", "number"),
         Column("auc_high", "AUC high", "number"),
+        Column("versions", "Versions" if any(group.versions for group in groups) else None),
     )
     rows = []
     for group in groups:
@@ -77,6 +79,7 @@ def scores(groups: Sequence[Group]) -> Table:
                 (
                     group.task, group.algorithm, arm.arm, arm.finals.size, arm.planned, *_three(arm.final),
                     kind if arm.final else None, covered, mean, sd, *_three(arm.area),
+                    versions_text(used(arm.runs, group.versions)) or None,
                 )
             )  # fmt: skip
     text = (
@@ -84,6 +87,8 @@ def scores(groups: Sequence[Group]) -> Table:
         " Area under the curve: mean return over all of training. An interval is a nominal one; what it really covers"
         " with so few seeds was measured. Undiscounted returns; nothing is smoothed, nothing is a maximum."
     )
+    if any(group.versions for group in groups):
+        text += " Scores of runs with different versions are not comparable, not even within one arm."
     return Table("scores", "Scores", text, columns, tuple(rows))
 
 
@@ -102,6 +107,9 @@ def comparisons(groups: Sequence[Group]) -> Table:
         Column("p_value", "p", "p"),
         Column("p_smallest", "Smallest p", "p"),
         Column("p_holm", "p (Holm)", "p"),
+        Column("p_holm_smallest", None),
+        Column("family", None),
+        Column("margin", "Margin", "number"),
         Column("result", "Result"),
     )
     rows = []
@@ -112,25 +120,20 @@ def comparisons(groups: Sequence[Group]) -> Table:
                 comparison.task, comparison.algorithm, comparison.a, comparison.b,
                 "primary" if comparison.primary else "exploratory",
                 comparison.difference, low, high, comparison.improvement,
-                comparison.p_value, comparison.smallest, comparison.corrected, result(comparison),
+                comparison.p_value, comparison.smallest, comparison.corrected, comparison.reachable,
+                comparison.family, comparison.margin, comparison.outcome,
             )
         )  # fmt: skip
+    family = max((comparison.family for group in groups for comparison in group.comparisons), default=0)
     text = (
         "P(improvement): probability that a run of the arm beats a run of the other, ties count half. p: exact"
         " two-sided permutation test of that. Smallest p: the least that so many seeds can reach, whatever they show."
-        " Holm: corrected for all comparisons of one task and algorithm. Low and high: 95 % bootstrap interval of the"
-        " difference, from 5 seeds on."
+        f" Holm: corrected for {count(family, 'comparison')}, every pair on every task with every algorithm, those that"
+        " cannot be made included. Low and high: 95 % bootstrap interval of the difference, from 5 seeds on. Equal"
+        " within the margin: no difference is established and that interval lies within the margin; each such statement"
+        " stands alone, without a correction."
     )
     return Table("comparisons", "Comparisons", text, columns, tuple(rows))
-
-
-def result(comparison: Comparison) -> str:
-    """A comparison's outcome in two words."""
-    if comparison.established:
-        return "better" if comparison.improvement > 0.5 else "worse"
-    if comparison.equivalent:
-        return "equal within margin"
-    return "not established" if comparison.decidable else "too few seeds"
 
 
 def timing(groups: Sequence[Group]) -> Table:

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.report.aggregate import ArmResult, Comparison, Group, pairs
 from experiments.report.collect import ENDED_BADLY, Collection
+from experiments.report.compare import family_size, pairs
+from experiments.report.lead import lead
+from experiments.report.results import Comparison, Group, Outcome
 from experiments.report.statistics import coverage
 from experiments.report.text import count, joined, number, p_text, seeds_text
+from experiments.report.versions import versions_text
 
 _MOST_CLAUSES = 8
+_OUTCOMES: tuple[Outcome, ...] = ("better", "worse", "equal within the margin", "not established")
 
 
 @dataclass(frozen=True)
@@ -30,9 +34,9 @@ def judge(collection: Collection, groups: Sequence[Group]) -> Verdict:
     if not any(arm.final for group in groups for arm in group.arms):
         headline = "No run has ended yet, and none can be scored: the curves below show how far each has come."
     elif not comparisons:
-        headline = _lead(groups)
+        headline = lead(groups)
     elif not any(comparison.decidable for comparison in comparisons):
-        headline = f"{_lead(groups)[:-1]}, but {_cannot(comparisons, groups)}"
+        headline = f"{lead(groups)[:-1]}, but {_cannot(comparisons, groups)}"
         if comparisons[0].primary:
             findings = [_clause(pair, comparisons) for pair in _order(pairs(collection.study), comparisons)]
     else:
@@ -42,55 +46,18 @@ def judge(collection: Collection, groups: Sequence[Group]) -> Verdict:
         findings = clauses[1 : 1 + _MOST_CLAUSES]
         if len(clauses) > 1 + _MOST_CLAUSES:
             findings.append(f"{len(clauses) - 1 - _MOST_CLAUSES} further comparisons are in the table.")
-        findings.append(_lead(groups))
+        findings.append(lead(groups))
     return Verdict(headline, tuple(findings), tuple(_limits(collection, groups)))
 
 
-def _lead(groups: Sequence[Group]) -> str:
-    """Who is ahead at the end and on area under the curve: a description of these seeds, not a claim."""
-    ends = [ranking for group in groups if (ranking := _ranking(group.arms, "final"))]
-    areas = [ranking for group in groups if (ranking := _ranking(group.arms, "area"))]
-    if len(groups) == 1:
-        return f"On {groups[0].name}, {_single_lead(ends[0], areas)}."
-    end, at_end = Counter(ranking[0][1] for ranking in ends).most_common(1)[0]
-    text = f"{end} is ahead at the end of training on {at_end} of {len(ends)} combinations of task and algorithm"
-    if areas:
-        area, on_area = Counter(ranking[0][1] for ranking in areas).most_common(1)[0]
-        text += f"; {area} is ahead on area under the curve on {on_area} of {len(areas)}"
-    return text + "."
-
-
-def _ranking(arms: Sequence[ArmResult], score: str) -> list[tuple[float, str]]:
-    estimates = [(getattr(arm, score), arm.arm) for arm in arms]
-    return sorted(((estimate.value, name) for estimate, name in estimates if estimate), key=lambda entry: -entry[0])
-
-
-def _single_lead(end: list[tuple[float, str]], areas: Sequence[list[tuple[float, str]]]) -> str:
-    winner = end[0][1]
-    if len(end) == 1:
-        score = f"{winner} has a final score of {number(end[0][0])}"
-        return f"{score} and an area under the curve of {number(areas[0][0][0])}" if areas else score
-    text = f"{winner} is ahead at the end of training ({_before(end)})"
-    if areas:
-        other = areas[0][0][1]
-        text += " and" if other == winner else f", {other} is ahead"
-        text += f" on area under the curve ({_before(areas[0])})"
-    return text
-
-
-def _before(ranking: list[tuple[float, str]]) -> str:
-    return f"{number(ranking[0][0])}; next is {ranking[1][1]} with {number(ranking[1][0])}"
-
-
 def _cannot(comparisons: Sequence[Comparison], groups: Sequence[Group]) -> str:
-    best = min(comparisons, key=lambda comparison: comparison.smallest)
+    best = min(comparisons, key=lambda comparison: (comparison.reachable, comparison.smallest))
     text = (
         f"{_seeds(groups)} cannot establish a difference: "
         f"the smallest p value they can reach is {p_text(best.smallest)}"
     )
     if best.family > 1:
-        total = min(1.0, best.smallest * best.family)
-        text += f" ({p_text(total)} after correction for {best.family} comparisons)"
+        text += f" ({p_text(best.reachable)} after correction for {best.family} comparisons)"
     return text + "."
 
 
@@ -110,20 +77,23 @@ def _clause(pair: tuple[str, str], comparisons: Sequence[Comparison]) -> str:
     mine = [comparison for comparison in comparisons if (comparison.a, comparison.b) == pair]
     if len(mine) == 1:
         return _single(mine[0])
-    better = sum(c.established and c.improvement > 0.5 for c in mine)
-    worse = sum(c.established and c.improvement < 0.5 for c in mine)
-    outcomes = {"better": better, "worse": worse, "not established": len(mine) - better - worse}
-    text = joined([f"{outcome} on {amount}" for outcome, amount in outcomes.items() if amount])
-    ahead = sum(c.difference > 0 for c in mine)
+    outcomes: Counter[Outcome] = Counter(c.outcome if c.outcome != "too few seeds" else "not established" for c in mine)
+    text = joined([f"{outcome} on {outcomes[outcome]}" for outcome in _OUTCOMES if outcomes[outcome]])
+    ahead = sum(c.difference > 0 and not c.level for c in mine)
+    level = sum(c.level for c in mine)
     return (
         f"{pair[0]} against {pair[1]}: {text} of {len(mine)} combinations of task and algorithm "
-        f"(ahead at the end of training on {ahead})."
+        f"(ahead at the end of training on {ahead}{f', level on {level}' if level else ''}{_corrected(mine[0])})."
     )
+
+
+def _corrected(c: Comparison) -> str:
+    return f"; corrected for {c.family} comparisons" if c.family > 1 else ""
 
 
 def _single(c: Comparison) -> str:
     where = f"on {c.task} ({c.algorithm.upper()})"
-    scores = f"final score {number(c.final_a.value)} against {number(c.final_b.value)}"
+    scores = f"final score {number(c.final_a)} against {number(c.final_b)}"
     corrected = f", corrected for {c.family} comparisons" if c.family > 1 else ""
     numbers = f"{scores}, probability of improvement {c.improvement:.2f}, p = {p_text(c.corrected)}{corrected}".replace(
         "p = below", "p below"
@@ -139,10 +109,10 @@ def _single(c: Comparison) -> str:
 
 def _limits(collection: Collection, groups: Sequence[Group]) -> list[str]:
     runs = collection.runs
-    limits = []
+    limits = _version_limits(groups)
     if any(c.decidable and not c.established and not c.equivalent for group in groups for c in group.comparisons):
         limits.append("A difference that is not established is no proof that two arms are equal.")
-    missing = len(pairs(collection.study)) * len(groups) - sum(len(group.comparisons) for group in groups)
+    missing = family_size(collection.study) - sum(len(group.comparisons) + len(group.withheld) for group in groups)
     if missing:
         limits.append(f"{count(missing, 'comparison')} cannot be made yet: an arm has no run with a score.")
     if not pairs(collection.study) and len(collection.study.arms) > 1:
@@ -173,6 +143,25 @@ def _limits(collection: Collection, groups: Sequence[Group]) -> list[str]:
     workers = max((run.workers or 1 for run in runs), default=1)
     if workers > 1:
         limits.append(f"Up to {workers} runs shared the machine, so every time and every rate here is only indicative.")
+    return limits
+
+
+def _version_limits(groups: Sequence[Group]) -> list[str]:
+    """One line for each set of versions that runs of one task and algorithm mix."""
+    limits = []
+    for versions in dict.fromkeys(versions_text(group.versions) for group in groups if group.versions):
+        mine = [group for group in groups if versions_text(group.versions) == versions]
+        withheld = [pair for group in mine for pair in group.withheld]
+        text = (
+            f"Results of different versions are never pooled: on {joined([group.name for group in mine])} the runs "
+            f"used {versions}, so the arms are not ranked there"
+        )
+        if withheld:
+            named = joined([f"{a} against {b}" for a, b in dict.fromkeys(withheld)])
+            text += (
+                f" and {count(len(withheld), 'comparison')} {'is' if len(withheld) == 1 else 'are'} not made ({named})"
+            )
+        limits.append(f"{text}.")
     return limits
 
 

@@ -1,8 +1,10 @@
 """Training with Stable-Baselines3: what it computes, what it leaves, and how it ends when numbers are none."""
 
 import csv
+import itertools
 import json
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from tensorboard.backend.event_processing.event_accumulator import (  # type: ig
 
 import agents
 import rl_acts.sb3
+from agents import worker
 from agents.clock import Clock
 from agents.divergence import DivergedError
 from agents.environment import make_training_environment
@@ -188,6 +191,61 @@ def test_an_exploding_loss_ends_the_run_as_diverged_and_keeps_its_evaluations(sm
     with pytest.raises(DivergedError, match=r"(critic|actor)_loss not finite \((NaN|infinity)\) at step \d+"):
         train(config, tmp_path)
     assert [row["step"] for row in _rows(tmp_path)][:2] == [0, 50]
+    assert not (tmp_path / "policy.json").exists()
+
+
+@pytest.fixture
+def nan_after() -> Iterator[Callable[[str, int], str]]:
+    """Return a function that registers an activation, ReLU for so many calls and NaN from then on."""
+    names = []
+
+    def add(name: str, calls: int) -> str:
+        class Failing(torch.nn.Module):
+            # Counted over all its copies: the networks, their targets and the layers.
+            counter = itertools.count()
+
+            def forward(self, x: torch.Tensor) -> torch.Tensor:
+                return torch.relu(x) if next(self.counter) < calls else x * torch.nan
+
+        rl_acts.register(name)(Failing)
+        names.append(name)
+        return name
+
+    yield add
+    for name in names:
+        rl_acts.unregister(name)
+
+
+@pytest.mark.parametrize(
+    ("network", "calls", "cause", "steps"),
+    [
+        # The actor's first call is in the evaluation before training.
+        ("actor", 0, "action in evaluation not finite (NaN) at step 0", []),
+        # Each update calls the critics of two layers 2 x 2 times for targets and 2 x 2 for values; the actor's update,
+        # every other time, 2 times. Updates follow the steps 61, 62, ...: 8 + 10 calls bring the third update.
+        ("critic", 18, "critic_loss not finite (NaN) at step 63", [0, 50]),
+    ],
+)
+def test_an_activation_that_returns_nan_ends_the_run_as_diverged_naming_what_and_when(
+    network: str,
+    calls: int,
+    cause: str,
+    steps: list[int],
+    nan_after: Callable[[str, int], str],
+    small: Small,
+    tmp_path: Path,
+) -> None:
+    failing = nan_after(f"toy_nan_in_{network}", calls)
+    (tmp_path / "run.json").write_text(json.dumps({"config": small(**{f"{network}_activation": failing}).to_json()}))
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        assert worker.work(tmp_path) == 3
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert (record["state"], record["cause"]) == ("diverged", cause)
+    assert [row["step"] for row in _rows(tmp_path)] == steps
     assert not (tmp_path / "policy.json").exists()
 
 

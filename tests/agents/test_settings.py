@@ -79,7 +79,8 @@ def test_given_values_replace_defaults_in_their_own_type() -> None:
 @pytest.mark.parametrize(
     ("algorithm", "key", "value", "message"),
     [
-        ("td3", "learning_rat", 1e-3, "no hyperparameter of td3: there is no such name. Did you mean 'learning_rate'?"),
+        ("td3", "gama", 0.9, "gama is no hyperparameter of td3: there is no such name. Did you mean 'gamma'? Allowed:"),
+        ("td3", "learning_rat", 1e-3, "no such name. Did you mean 'learning_rate' or 'learning_starts'? Allowed:"),
         ("td3", "ent_coef", 0.1, "ent_coef is no hyperparameter of td3: it belongs to sac."),
         ("sac", "exploration_noise", 0.1, "it belongs to td3 and ddpg."),
         ("ddpg", "policy_delay", 2, "it belongs to td3."),

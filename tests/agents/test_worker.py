@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -95,11 +96,59 @@ def test_a_device_that_is_not_there_fails_before_training(small: Small, tmp_path
 
 
 def test_a_folder_without_a_record_is_refused(tmp_path: Path) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "agents", str(tmp_path)], cwd=_ROOT, capture_output=True, text=True, check=False
-    )
+    ended = _agents(str(tmp_path))
     assert ended.returncode == 2
     assert "holds no run.json" in ended.stderr
+
+
+def _agents(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "agents", *arguments], cwd=_ROOT, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("state", ["done", "diverged"])
+def test_a_finished_run_is_left_as_it_is(state: str, small: Small, tmp_path: Path) -> None:
+    folder = _write(tmp_path / "run", small(), state=state, attempt=1)
+    (folder / "evaluations.csv").write_text("step\n0\n")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    ended = _agents(str(folder))
+    reason = "training it again would delete its results (--attempt N does so)."
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == f"error: the run in {folder} is {state}; {reason}\n"
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_run_that_another_process_has_just_finished_is_left_as_it_is(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @contextmanager
+    def waits(_folder: Path) -> Iterator[None]:
+        (folder / "run.json").write_text(json.dumps({**_record(folder), "state": "done"}))
+        yield
+
+    monkeypatch.setattr(worker, "locked", waits)
+    assert worker.work(folder) == 2
+    assert "is done; training it again would delete its results" in capsys.readouterr().err
+    assert [path.name for path in folder.iterdir()] == ["run.json"]
+
+
+def test_a_finished_run_is_done_again_for_a_supervisor_that_says_so(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = _write(tmp_path / "run", small(), state="done", attempt=1)
+    (folder / "evaluations.csv").write_text("of the first attempt")
+    monkeypatch.setattr(sb3_engine, "train", lambda *_arguments: {"steps_done": 120})
+    assert worker.work(folder, attempt=2) == 0
+    assert (_record(folder)["attempt"], (folder / "evaluations.csv").exists()) == (2, False)
+
+
+def test_a_damaged_record_is_named_and_nothing_is_removed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "run.json").write_text("{")
+    (folder / "evaluations.csv").write_text("step\n")
+    assert worker.work(folder, attempt=2) == 2
+    assert capsys.readouterr().err.startswith(f"error: {folder / 'run.json'} cannot be read: ")
+    assert (folder / "evaluations.csv").exists()
 
 
 @pytest.fixture(params=["signal", "input"])

@@ -1,9 +1,17 @@
 """Studies that are checked in milliseconds and run in seconds."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from agents.machine import versions
+from agents.run_folder import run_path
+from experiments.registry import Registry, run_key
+from experiments.study import read_study
+from experiments.study_folder import write_study
+from experiments.yaml_file import override, read_yaml
 
 STUDY = """\
 name: tiny
@@ -34,6 +42,32 @@ def study_file(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that plants a study whose runs have ended, without training them."""
+
+    def plant(path: Path, *settings: str, state: str = "done") -> Path:
+        document = read_yaml(path)
+        override(document, list(settings))
+        study = read_study(document)
+        out = tmp_path / "out"
+        write_study(out, study, document, "command")
+        registry = Registry(out / "study.sqlite")
+        registry.add(study.runs())
+        for key in map(run_key, study.runs()):
+            claim = registry.claim([key])
+            assert claim is not None
+            registry.finish(claim, state, None)
+            run = out / run_path(*key)
+            run.mkdir(parents=True)
+            (run / "run.json").write_text(json.dumps({"state": state, "attempt": 1, "versions": versions()}))
+            for name in ("evaluations.csv", "policy.json", "policy.safetensors"):
+                (run / name).write_text("")
+        return out
+
+    return plant
 
 
 @pytest.fixture(autouse=True)

@@ -1,14 +1,23 @@
 """The command line: what it refuses, and what the user sees. Real training by it is in `test_runs`."""
 
+import json
+import os
+import shlex
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import experiments
+from experiments import study_folder
 from experiments.cli import main
+from experiments.commands import python
+from experiments.registry import Registry
+from experiments.runner import Supervisor
 
 StudyFile = Callable[..., Path]
 _ROOT = Path(experiments.__file__).parents[1]
@@ -39,7 +48,7 @@ def _everything(folder: Path) -> list[str]:
             "unknown arm 'rleu'. Did you mean 'relu'? The arms are relu, mix.",
         ),
         (["run", "study.yaml", "--set", "stepps=1"], "unknown key 'stepps'. Did you mean 'steps'"),
-        (["run", "study.yaml", "--set", "steps=0", "--set", "seeds=-1"], "error: study.yaml has 2 problems:"),
+        (["run", "study.yaml", "--set", "steps=0", "--set", "seeds=-1"], "error: study.yaml: 2 problems:"),
         (["run", "study.yaml", "--set", "evaluation.every=0"], "--set evaluation.every=0: 0 is not allowed"),
         (
             ["run", "study.yaml", "--device", "cuda:99"],
@@ -120,6 +129,165 @@ def test_a_dry_run_lists_the_runs_and_leaves_no_trace(
         "dry run: nothing was started or written",
     ]
     assert _everything(tmp_path) == ["study.yaml"]
+
+
+def test_a_registry_without_its_table_has_no_runs(
+    finished: Callable[..., Path], study_file: StudyFile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = finished(study_file())
+    (out / "study.sqlite").unlink()
+    (out / "study.sqlite").touch()
+    assert main(["status", str(out)]) == 0
+    assert "tiny: no runs; time left -" in capsys.readouterr().out
+    assert main(["run", "study.yaml", "--out", str(out), "--device", "cpu", "--dry-run"]) == 0
+    assert capsys.readouterr().out.count("pending   Inverted") == 2
+
+
+def test_status_reads_while_a_supervisor_writes(
+    finished: Callable[..., Path], study_file: StudyFile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = finished(study_file())
+    with closing(sqlite3.connect(out / "study.sqlite", isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        database.execute("UPDATE runs SET state = 'pending'")
+        assert main(["status", str(out)]) == 0
+    assert "tiny: 2 done; time left -" in capsys.readouterr().out
+
+
+def test_train_names_an_option_that_helps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["train", "--env", "Hopper-v5", "--activation", "swim", "--steps", "10_000", "--name", "x"]
+    assert main(command) == 2
+    option = "--set hyperparameters.td3.learning_starts=1000"
+    message = "learning_starts of td3 is 25000 by default, but steps is 10000: nothing would be learnt"
+    assert capsys.readouterr().err == f"error: train: --steps 10_000: {message}; add {option}\n"
+    monkeypatch.setattr(Supervisor, "run", lambda _self: True)
+    assert main([*command, *option.split()]) == 0
+    study = json.loads((tmp_path / "runs" / "x" / "study.json").read_text())
+    assert study["hyperparameters"]["td3"]["learning_starts"] == 1000
+
+
+def test_a_study_that_cannot_be_written_leaves_nothing(
+    study_file: StudyFile, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(study_folder, "write_bytes_atomically", fail)
+    assert main(["run", str(study_file()), "--device", "cpu"]) == 2
+    message = "error: the output folder runs/tiny cannot be written: No space left on device.\n"
+    assert capsys.readouterr().err == message
+    assert _everything(tmp_path) == ["study.yaml"]
+
+
+def test_a_locked_registry_before_the_start_changes_nothing(
+    finished: Callable[..., Path],
+    study_file: StudyFile,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = finished(study_file())
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+    def impatient(_self: Registry) -> sqlite3.Connection:
+        return sqlite3.connect(out / "study.sqlite", timeout=0.0, isolation_level=None)
+
+    monkeypatch.setattr(Registry, "_connect", impatient)
+    with closing(impatient(Registry(out))) as database:
+        database.execute("BEGIN IMMEDIATE")
+        assert main(["run", "study.yaml", "--out", str(out), "--device", "cpu", "--set", "margin=0.2"]) == 2
+        assert main(["run", "study.yaml", "--out", str(out), "--device", "cpu", "--set", "seeds=2"]) == 2
+    errors = capsys.readouterr().err
+    assert "margin=0.2: the folder's study has 0.05, now it is 0.2" in errors
+    assert "error: the study's registry cannot be used: database is locked." in errors
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_another_command_that_has_begun_since_the_first_check_is_noticed(
+    finished: Callable[..., Path],
+    study_file: StudyFile,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = finished(study_file())
+    # As if the folder had been empty of begun runs when the command began.
+    monkeypatch.setattr(study_folder, "registered", lambda _folder: [])
+    before = (out / "study.json").read_bytes()
+    assert main(["run", "study.yaml", "--out", str(out), "--device", "cpu", "--set", "margin=0.2"]) == 2
+    assert "margin=0.2: the folder's study has 0.05, now it is 0.2" in capsys.readouterr().err
+    assert (out / "study.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (
+            sqlite3.OperationalError("database is locked"),
+            "the registry runs/tiny/study.sqlite cannot be used: database",
+        ),
+        (OSError(28, "No space left on device"), "[Errno 28] No space left on device. The same command"),
+    ],
+)
+def test_a_study_that_must_stop_on_the_way_is_no_bad_input(
+    error: Exception,
+    reason: str,
+    study_file: StudyFile,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(_self: Registry) -> None:
+        raise error
+
+    monkeypatch.setattr(Registry, "beat", fail)
+    assert main(["run", str(study_file()), "--device", "cpu", "--workers", "1"]) == 1
+    output, errors = capsys.readouterr()
+    assert "start     InvertedPendulum-v5 td3 relu seed 0" in output
+    assert errors.startswith(f"error: the study stopped: {reason}")
+    assert errors.endswith(". The same command goes on with what is not done.\n")
+    states = [(entry.state, entry.attempt) for entry in Registry(tmp_path / "runs/tiny/study.sqlite").entries()]
+    assert states == [("pending", 1), ("pending", 0)]
+
+
+@pytest.mark.parametrize(
+    ("interpreter", "on_path", "expected"),
+    [
+        ("venv/bin/python", "venv/bin", "python"),
+        ("venv/bin/python3", "venv/bin", "python"),
+        ("venv/bin/python", "usr/bin", "venv/bin/python"),
+        ("venv/bin/python", "nowhere", "venv/bin/python"),
+        ("../elsewhere/bin/python", "usr/bin", "{parent}/elsewhere/bin/python"),
+        ("python", "usr/bin", "./python"),
+    ],
+)
+def test_the_interpreter_is_named_so_that_the_shell_finds_it(
+    interpreter: str, on_path: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    real = here / "usr" / "bin" / "python"
+    real.parent.mkdir(parents=True)
+    real.write_text("")
+    real.chmod(0o755)
+    # Virtual environments hold links to the interpreter that made them.
+    for link in ("venv/bin/python", "venv/bin/python3", "../elsewhere/bin/python", "python"):
+        (here / link).parent.mkdir(parents=True, exist_ok=True)
+        (here / link).symlink_to(real)
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(sys, "executable", os.path.normpath(here / interpreter))
+    monkeypatch.setenv("PATH", str(here / on_path))
+    assert python() == expected.format(parent=tmp_path)
+
+
+def test_the_next_command_can_be_typed_as_it_is_printed(
+    finished: Callable[..., Path], study_file: StudyFile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = finished(study_file())
+    assert main(["run", "study.yaml", "--out", str(out), "--device", "cpu"]) == 0
+    word, *words = shlex.split(capsys.readouterr().out.splitlines()[-1])
+    assert (word, words[1:]) == ("next", ["-m", "experiments", "report", str(out)])
+    ended = subprocess.run([words[0], "-c", "import typer"], check=False)
+    assert ended.returncode == 0
 
 
 def _cli(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:

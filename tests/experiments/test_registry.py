@@ -5,7 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -78,7 +78,7 @@ def test_done_and_diverged_stay_and_the_rest_is_run_again(
         ("failed", "killed by SIGKILL"),
         ("pending", "interrupted"),
     ]:
-        registry.finish(_claimed(registry, keys).key, state, cause)
+        assert registry.finish(_claimed(registry, keys), state, cause)
         # What was interrupted would be claimed at once again.
         keys = keys if state == "pending" else keys[1:]
     registry.add(configs)
@@ -121,14 +121,60 @@ def test_a_process_on_another_machine_counts_as_gone_after_a_long_silence(
 
 
 def test_a_heartbeat_is_of_ones_own_runs(registry: Registry, keys: list[Key], tmp_path: Path) -> None:
-    for key in keys[:2]:
+    for key in keys[:4]:
         assert _claimed(registry, keys).key == key
         _set(tmp_path, key, heartbeat="2020-01-01T00:00:00+00:00")
     _set(tmp_path, keys[1], pid=1)
+    _set(tmp_path, keys[2], host="elsewhere")
+    _set(tmp_path, keys[3], owner="a process of this number that was here before")
     registry.beat()
-    beats = [entry.heartbeat or "" for entry in registry.entries()]
+    beats = [(entry.heartbeat or "")[:4] for entry in registry.entries()[:4]]
     assert beats[0] > "2025"
-    assert beats[1] < "2021"
+    assert beats[1:] == ["2020", "2020", "2020"]
+
+
+@pytest.mark.parametrize(
+    "planted", [{"pid": 1}, {"host": "elsewhere"}, {"owner": "long ago"}, {"attempt": 2}, {"state": "done"}]
+)
+def test_what_another_has_taken_over_is_not_finished(
+    planted: dict[str, object], registry: Registry, keys: list[Key], tmp_path: Path
+) -> None:
+    claim = _claimed(registry, keys)
+    _set(tmp_path, keys[0], **planted)
+    before = registry.entries()
+    assert not registry.finish(claim, "failed", "killed by SIGKILL")
+    assert registry.entries() == before
+
+
+def test_ones_own_run_is_finished_once(registry: Registry, keys: list[Key]) -> None:
+    claim = _claimed(registry, keys)
+    assert registry.finish(claim, "diverged", "loss")
+    entry = registry.entries()[0]
+    assert (entry.state, entry.cause, entry.attempt) == ("diverged", "loss", 1)
+    assert not registry.finish(claim, "done", None)
+
+
+def test_a_run_that_is_over_is_reopened_once_and_never_while_it_is_done_again(
+    registry: Registry, keys: list[Key]
+) -> None:
+    registry.finish(_claimed(registry, keys), "done", None)
+    done = registry.entries()[0]
+    assert registry.reopen(done)
+    entry = registry.entries()[0]
+    assert (entry.state, entry.attempt, entry.finished, entry.begun) == ("pending", 1, None, True)
+    again = _claimed(registry, keys)
+    assert not registry.reopen(done)
+    registry.finish(again, "done", None)
+    assert not registry.reopen(done)
+    assert (registry.entries()[0].state, registry.entries()[0].attempt) == ("done", 2)
+
+
+def test_a_run_has_begun_from_its_first_attempt_on(registry: Registry, keys: list[Key]) -> None:
+    assert not registry.entries()[0].begun
+    claim = _claimed(registry, keys)
+    assert registry.entries()[0].begun
+    registry.finish(claim, "pending", "interrupted")
+    assert registry.entries()[0].begun
 
 
 def test_a_run_with_another_configuration_is_refused_and_nothing_is_entered(
@@ -141,17 +187,49 @@ def test_a_run_with_another_configuration_is_refused_and_nothing_is_entered(
 
 
 def test_a_study_may_grow_in_any_order(registry: Registry, configs: list[RunConfig], keys: list[Key]) -> None:
-    registry.finish(_claimed(registry, keys).key, "done", None)
+    registry.finish(_claimed(registry, keys), "done", None)
     grown = [dataclasses.replace(configs[0], seed=77), *configs]
     registry.add(grown)
     assert [(entry.seed, entry.state) for entry in registry.entries()][:2] == [(77, "pending"), (0, "done")]
 
 
 def test_the_database_lets_others_read_while_it_is_written(registry: Registry, tmp_path: Path) -> None:
-    registry.beat()
-    database = sqlite3.connect(tmp_path / "study.sqlite")
-    assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    database = sqlite3.connect(tmp_path / "study.sqlite", isolation_level=None)
+    # The write-ahead log does not work on network file systems.
+    assert database.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    database.execute("BEGIN IMMEDIATE")
+    database.execute("UPDATE runs SET state = 'running'")
+    assert {entry.state for entry in registry.entries()} == {"pending"}
+    database.execute("COMMIT")
+    assert {entry.state for entry in registry.entries()} == {"running"}
     database.close()
+
+
+def test_a_database_without_its_table_has_no_runs(tmp_path: Path, configs: list[RunConfig]) -> None:
+    (tmp_path / "study.sqlite").touch()
+    registry = Registry(tmp_path / "study.sqlite")
+    assert registry.entries() == []
+    registry.add(configs)
+    assert len(registry.entries()) == 6
+
+
+def test_runs_are_entered_only_if_what_belongs_to_them_is_written(
+    registry: Registry, configs: list[RunConfig], tmp_path: Path
+) -> None:
+    seen: list[int] = []
+
+    def write(entries: Sequence[Entry]) -> None:
+        seen.append(len(entries))
+        raise OSError(28, "No space left on device")
+
+    grown = [dataclasses.replace(configs[0], seed=77), *configs]
+    with pytest.raises(OSError, match="No space"):
+        registry.add(grown, write)
+    assert (seen, len(registry.entries())) == ([6], 6)
+    empty = Registry(tmp_path / "other.sqlite")
+    with pytest.raises(OSError, match="No space"):
+        empty.add(configs, write)
+    assert empty.entries() == []
 
 
 def test_a_process_is_told_by_its_start() -> None:

@@ -3,11 +3,14 @@
 import csv
 import json
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +87,13 @@ def test_two_commands_at_once_do_every_run_once_and_a_third_has_nothing_to_do(
     output = capsys.readouterr().out
     assert "120/120" in output
     assert "tiny: 2 done; time left -" in output
+
+    shutil.rmtree(out / _RUN)
+    assert main(command) == 0
+    output = capsys.readouterr().out
+    assert "again     InvertedPendulum-v5 td3 relu seed 0: it was done, but run.json is missing or damaged" in output
+    assert _states(out) == [("done", 2, None), ("done", 1, None)]
+    load_policy(out / _RUN)
 
     assert main([*command, "--set", "steps=240"]) == 2
     assert "--set steps=240: the folder's runs have 120, now it is 240" in capsys.readouterr().err
@@ -195,6 +205,28 @@ def test_a_killed_run_has_failed_and_the_same_command_runs_it_again_from_the_sta
         assert [row["step"] for row in csv.DictReader(stream)][:1] == ["0"]
     assert (tmp_path / "out" / _RUN / "evaluations.csv").read_text().count("step") == 1
     assert len(list((tmp_path / "out" / _RUN).glob("events*"))) == 1
+
+
+def test_a_run_that_another_supervisor_has_taken_over_is_left_to_it(
+    supervise: Callable[..., tuple[bool, _Hook]], tmp_path: Path
+) -> None:
+    record = tmp_path / "out" / _RUN / "run.json"
+    later = {"state": "running", "attempt": 2, "cause": None}
+
+    def take_over(supervisor: Supervisor) -> None:
+        supervisor._active[0].process.kill()
+        supervisor._active[0].process.wait()
+        with closing(sqlite3.connect(tmp_path / "out" / "study.sqlite")) as database:
+            database.execute("UPDATE runs SET attempt = 2, host = 'elsewhere' WHERE state = 'running'")
+            database.commit()
+        record.write_text(json.dumps(later))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    completed, hook = supervise(take_over, 12_000)
+    assert not completed
+    assert [(row.state, row.cause) for row in hook.ends] == [("lost", "another supervisor has taken this run over")]
+    assert _states(tmp_path / "out") == [("running", 2, None)]
+    assert _json(record) == later
 
 
 def test_a_run_that_cannot_begin_has_failed_with_its_last_words(

@@ -189,7 +189,12 @@ def test_a_hash_is_of_what_defines_a_run_and_not_of_where_it_computes(study_file
             "steps: 60",
             "line 11, hyperparameters.td3.learning_starts: learning_starts of td3 is 60, but steps is 60",
         ),
-        ("learning_starts: 60, ", "", "line 8, steps: learning_starts of td3 is 25000 by default, but steps is 120"),
+        (
+            "learning_starts: 60, ",
+            "",
+            "line 8, steps: learning_starts of td3 is 25000 by default, but steps is 120: nothing would be learnt; set "
+            "hyperparameters.td3.learning_starts to less",
+        ),
         ("every: 60", "every: 0", "line 9, evaluation.every: 0 is not allowed"),
         ("every: 60", "every: 121", "line 9, evaluation.every: 121 is more than steps, 120"),
         (
@@ -214,6 +219,16 @@ def test_a_hash_is_of_what_defines_a_run_and_not_of_where_it_computes(study_file
         ),
         ("name: tiny", "primary: [[mix, rleu]]\nname: tiny", "line 1, primary[0][1]: unknown arm 'rleu'"),
         ("name: tiny", "primary: [[mix, mix]]\nname: tiny", "line 1, primary[0]: the pair compares 'mix' with itself"),
+        (
+            "name: tiny",
+            "primary: [[mix, relu], [mix, relu]]\nname: tiny",
+            "line 1, primary[1]: the pair ['mix', 'relu'] is primary[0], ['mix', 'relu'], once more",
+        ),
+        (
+            "name: tiny",
+            "primary: [[mix, relu], [relu, mix]]\nname: tiny",
+            "line 1, primary[1]: the pair ['relu', 'mix'] is primary[0], ['mix', 'relu'], once more",
+        ),
         ("name: tiny", "primary: [mix, relu]\nname: tiny", "line 1, primary: ['mix', 'relu'] is no list of pairs"),
         ("name: tiny", "margin: -1\nname: tiny", "line 1, margin: -1 is not allowed; allowed is a number above 0"),
         ("name: tiny", "device: gpu\nname: tiny", "line 1, device: unknown device 'gpu'. Did you mean 'cpu'?"),

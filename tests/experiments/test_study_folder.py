@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from experiments.problems import InputError
+from experiments.problems import InputError, StudyError
+from experiments.registry import Registry
 from experiments.study import Study, read_study
-from experiments.study_folder import check_folder, read_study_file, write_study
+from experiments.study_folder import check_folder, made, read_study_file, registered, write_study
 from experiments.yaml_file import Document, override, read_yaml
 
 StudyFile = Callable[..., Path]
@@ -70,7 +71,7 @@ def test_the_same_study_and_a_larger_one_go_on(folder: Path, study_file: StudyFi
             "arms.1.arm=mixed",
             "line 4, arms: the folder's study has the arm mix, this one does not; runs are never dropped",
         ),
-        ("seeds=1", "--set seeds=1: the folder's study has of the arm relu the seeds 1, this one does not"),
+        ("seeds=1", "--set seeds=1: the folder's study has the seeds 1 of the arm relu, this one does not"),
         ("tasks=[Hopper-v5]", "--set tasks=[Hopper-v5]: the folder's study has InvertedPendulum-v5, this one does not"),
     ],
 )
@@ -80,6 +81,119 @@ def test_what_would_alter_or_drop_a_run_is_another_study(
     with pytest.raises(InputError) as caught:
         check_folder(folder, *_read(study_file(), *_SAME, setting))
     assert message in str(caught.value)
+
+
+_COMPARED = ("primary=[[mix, relu]]", "margin=0.1", "control=relu")
+
+
+@pytest.fixture
+def planned(folder: Path, study_file: StudyFile) -> Path:
+    """The folder with comparisons, and its runs in the registry."""
+    study, document = _read(study_file(), *_SAME, *_COMPARED)
+    write_study(folder, study, document, "command")
+    Registry(folder / "study.sqlite").add(study.runs())
+    return folder
+
+
+_OTHER_COMPARISONS = [
+    ("primary=[[relu, mix]]", "the folder's study has [['mix', 'relu']], now it is [['relu', 'mix']]"),
+    ("primary=[]", "the folder's study has [['mix', 'relu']], now it is []"),
+    ("margin=0.2", "the folder's study has 0.1, now it is 0.2"),
+    ("control=mix", "the folder's study has 'relu', now it is 'mix'"),
+    ("control=~", "the folder's study has 'relu', now it is None"),
+]
+
+
+@pytest.mark.parametrize(("setting", "message"), _OTHER_COMPARISONS)
+@pytest.mark.parametrize("state", ["running", "done", "diverged", "failed", "pending"])
+def test_what_is_compared_is_fixed_once_a_run_has_begun(
+    state: str, setting: str, message: str, planned: Path, study_file: StudyFile
+) -> None:
+    registry = Registry(planned / "study.sqlite")
+    claim = registry.claim([registry.entries()[3].key])
+    assert claim is not None
+    if state != "running":
+        # An interrupted run waits again, but its curve could be looked at.
+        registry.finish(claim, state, None)
+    check_folder(planned, *_read(study_file(), *_SAME, *_COMPARED))
+    with pytest.raises(StudyError) as caught:
+        check_folder(planned, *_read(study_file(), *_SAME, *_COMPARED, setting))
+    rest = "what is compared is fixed once a run has begun, give another folder with --out"
+    assert str(caught.value).endswith(f": --set {setting}: {message}; {rest}")
+
+
+@pytest.mark.parametrize("setting", [setting for setting, _ in _OTHER_COMPARISONS])
+def test_what_is_compared_may_change_before_any_run_has_begun(
+    setting: str, planned: Path, study_file: StudyFile
+) -> None:
+    check_folder(planned, *_read(study_file(), *_SAME, *_COMPARED, setting))
+
+
+def test_the_runs_that_the_caller_has_read_decide(planned: Path, study_file: StudyFile) -> None:
+    registry = Registry(planned / "study.sqlite")
+    before = registry.entries()
+    registry.claim([before[0].key])
+    changed = _read(study_file(), *_SAME, *_COMPARED, "margin=0.2")
+    check_folder(planned, *changed, entries=before)
+    with pytest.raises(StudyError, match=r"the folder's study has 0\.1"):
+        check_folder(planned, *changed, entries=registry.entries())
+
+
+def test_what_a_killed_first_command_leaves_is_no_other_file(study_file: StudyFile, tmp_path: Path) -> None:
+    study, document = _read(study_file())
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in (".study.json.k2_x9", ".study.yaml.abc", "study.sqlite", "study.sqlite-journal"):
+        (out / name).touch()
+    check_folder(out, study, document)
+    Registry(out / "study.sqlite").add(study.runs())
+    with pytest.raises(InputError, match="holds other files and no study"):
+        check_folder(out, study, document)
+    (out / "study.sqlite").unlink()
+    (out / ".studyjson").touch()
+    with pytest.raises(InputError, match="holds other files and no study"):
+        check_folder(out, study, document)
+
+
+def test_a_folder_that_was_made_for_nothing_is_removed(tmp_path: Path) -> None:
+    def fail(folder: Path, *names: str) -> None:
+        with made(folder):
+            for name in names:
+                (folder / name).touch()
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        fail(tmp_path / "runs" / "tiny", "study.sqlite", "study.json", "study.yaml", ".study.json.x")
+    assert list(tmp_path.iterdir()) == []
+    # What others have put there stays, and so does a folder that was there before.
+    with pytest.raises(OSError, match="No space"):
+        fail(tmp_path / "runs" / "tiny", "thesis.txt")
+    with pytest.raises(OSError, match="No space"):
+        fail(tmp_path / "runs" / "tiny", "study.json")
+    assert sorted(path.name for path in (tmp_path / "runs" / "tiny").iterdir()) == ["study.json", "thesis.txt"]
+
+
+def test_a_folder_in_which_another_command_has_begun_is_not_removed(study_file: StudyFile, tmp_path: Path) -> None:
+    study, document = _read(study_file())
+    out = tmp_path / "out"
+
+    def fail() -> None:
+        with made(out):
+            write_study(out, study, document, "command")
+            Registry(out / "study.sqlite").add(study.runs())
+            raise InputError("another study")
+
+    with pytest.raises(InputError, match="another study"):
+        fail()
+    assert (out / "study.json").exists()
+    assert len(registered(out)) == 2
+
+
+def test_another_name_is_the_only_difference_that_is_told(folder: Path, study_file: StudyFile) -> None:
+    with pytest.raises(InputError) as caught:
+        check_folder(folder, *_read(study_file(), *_SAME, "name=other", "steps=240", "seeds=1"))
+    assert str(caught.value).count("\n") == 0
+    assert "steps" not in str(caught.value).partition(": --set name=other")[2]
 
 
 def test_places_that_are_no_folder_for_a_study(folder: Path, study_file: StudyFile, tmp_path: Path) -> None:

@@ -54,7 +54,8 @@ class SyntheticStudy:
         (self.folder / "study.json").write_text(json.dumps(plan))
 
     def run_folder(self, arm: str, seed: int, task: str | None = None, algorithm: str | None = None) -> Path:
-        return self.folder / (task or self.tasks[0]) / (algorithm or self.algorithms[0]) / arm / f"seed-{seed}"
+        place = (task or self.tasks[0]).replace("/", "__")
+        return self.folder / place / (algorithm or self.algorithms[0]) / arm / f"seed-{seed}"
 
     def write_run(
         self,

@@ -6,8 +6,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from experiments.report.aggregate import ArmResult, Group, aggregate, pairs
+from experiments.report.aggregate import aggregate
 from experiments.report.collect import collect
+from experiments.report.compare import pairs
+from experiments.report.results import ArmResult, Group
 from tests.experiments.report.synthetic import SyntheticStudy
 
 Make = Callable[..., SyntheticStudy]
@@ -169,6 +171,7 @@ def test_holm_counts_comparisons_that_have_no_runs_yet(make_study: Make) -> None
     (comparison,) = groups_of(study)[0].comparisons
     assert comparison.family == 2
     assert comparison.corrected == pytest.approx(0.2)
+    assert comparison.reachable == pytest.approx(0.2)
 
 
 def test_without_primary_pairs_each_arm_meets_the_control(make_study: Make) -> None:
@@ -177,12 +180,3 @@ def test_without_primary_pairs_each_arm_meets_the_control(make_study: Make) -> N
     collection = collect(study.folder)
     assert pairs(collection.study) == (("swim", "relu"), ("tanh", "relu"))
     assert not any(comparison.primary for comparison in aggregate(collection)[0].comparisons)
-
-
-@pytest.mark.parametrize(("margin", "equivalent"), [(0.5, True), (0.001, False), (None, False)])
-def test_the_margin_is_a_share_of_the_controls_score(make_study: Make, margin: float | None, equivalent: bool) -> None:
-    study = make_study(seeds=10, changes={"margin": margin})
-    study.fill({"relu": [100 + i for i in range(10)], "swim": [100.5 + i for i in range(10)]})
-    (comparison,) = groups_of(study)[0].comparisons
-    assert comparison.equivalent is equivalent
-    assert comparison.margin == (None if margin is None else pytest.approx(104.5 * margin))

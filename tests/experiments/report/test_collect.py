@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from experiments.commands import show_status
+from experiments.problems import InputError
 from experiments.report import ReportError
 from experiments.report.collect import Run, collect
 from experiments.report.curves import read_evaluations
@@ -129,12 +131,13 @@ def test_missing_and_damaged_files_become_notes(make_study: Make) -> None:
 
 
 def test_no_study_is_one_clear_line(tmp_path: Path, make_study: Make) -> None:
-    with pytest.raises(ReportError, match="nowhere does not exist: give the folder"):
+    with pytest.raises(ReportError) as caught:
         collect(tmp_path / "nowhere")
+    assert str(caught.value) == f"{tmp_path / 'nowhere'} holds no study (study.json is missing)."
     (tmp_path / "file").write_text("x")
-    with pytest.raises(ReportError, match="is not a folder"):
+    with pytest.raises(ReportError, match=r"file/study\.json cannot be read: .*Not a directory"):
         collect(tmp_path / "file")
-    with pytest.raises(ReportError, match=r"has no study\.json"):
+    with pytest.raises(ReportError, match=r"holds no study \(study\.json is missing\)\.$"):
         collect(tmp_path)
     study = make_study()
     study.write_plan()
@@ -145,9 +148,9 @@ def test_no_study_is_one_clear_line(tmp_path: Path, make_study: Make) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"format": 1, "na', "is damaged"),
-        ("[]", "is damaged"),
-        ('{"format": 2}', "has format 2, this version reads format 1"),
+        ('{"format": 1, "na', r"study\.json cannot be read: Unterminated string"),
+        ("[]", r"study\.json cannot be read: .* holds a list, not a mapping"),
+        ('{"format": 2}', r"study\.json has format 2; this version reads format 1\."),
         ('{"format": 1, "name": "x"}', r"is damaged \(algorithms: Field required\)"),
     ],
 )
@@ -156,6 +159,29 @@ def test_a_damaged_study_is_one_clear_line(tmp_path: Path, content: str, message
     with pytest.raises(ReportError, match=message) as caught:
         collect(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [None, "", '{"format": 1, "na', "[]", "{}", '{"format": 2}'])
+def test_the_words_are_those_of_the_other_commands(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "study.json").write_text(content)
+    with pytest.raises(InputError) as told_by_status:
+        show_status(tmp_path)
+    with pytest.raises(ReportError) as told:
+        collect(tmp_path)
+    assert str(told.value) == str(told_by_status.value)
+
+
+def test_a_task_with_a_namespace_is_found_where_its_runs_are_written(make_study: Make) -> None:
+    study = make_study(arms=("relu",), seeds=1, tasks=("my/Pend-v0",))
+    study.write_plan()
+    folder = study.write_run("relu", 0, [0, 1, 2, 3, 4])
+    assert folder == study.folder / "my__Pend-v0" / "td3" / "relu" / "seed-0"
+    found = collect(study.folder)
+    assert [(run.task, run.state, run.evaluations.returns.tolist()) for run in found.runs] == [
+        ("my/Pend-v0", "done", [0, 1, 2, 3, 4])
+    ]
+    assert found.notes == ()
 
 
 def test_a_comparison_with_an_unknown_arm_is_named(make_study: Make) -> None:

@@ -137,6 +137,10 @@ def test_the_page_says_it_all_and_nests(reported: Path) -> None:
         "python -m experiments report study",
         "2026-03-01",
         "10 of 10",
+        "Figures are beside this page in figures/ (PNG and SVG)",
+        "Holm: corrected for 1 comparison, every pair on every task with every algorithm",
+        "Hopper-v5 (TD3): 6.00 in return, 0.05 of the way of the control relu from 0 untrained to 120.0.",
+        "lies within ±0.05 in normalised score, (score − untrained) / (control − untrained)",
     ):
         assert words in page.text
     assert "Failed runs" not in page.text
@@ -179,16 +183,23 @@ def test_the_same_runs_give_the_same_bytes(finished: SyntheticStudy) -> None:
         return {path.relative_to(finished.folder).as_posix(): path.read_bytes() for path in files}
 
     first = contents()
-    assert len(first) == 1 + 10 * 2 + 1 + 10 + 6
+    assert len(first) == 1 + 10 * 2 + 1 + 10 + 6 + 1
     assert contents() == first
 
 
-def test_out_names_the_page_and_figures_and_tables_go_beside_it(finished: SyntheticStudy, tmp_path: Path) -> None:
+def test_out_names_the_page_and_figures_and_tables_go_into_a_folder_of_its_name(
+    finished: SyntheticStudy, tmp_path: Path
+) -> None:
     path = write_report(finished.folder, tmp_path / "new" / "page.html")
     assert path == tmp_path / "new" / "page.html"
-    assert sorted(entry.name for entry in path.parent.iterdir()) == ["figures", "page.html", "tables"]
+    assert sorted(entry.name for entry in path.parent.iterdir()) == ["page.html", "page_files"]
+    assert len(list((path.parent / "page_files" / "figures").iterdir())) == 10
+    assert len(list((path.parent / "page_files" / "tables").iterdir())) == 6
     assert not (finished.folder / "report.html").exists()
-    assert "python -m experiments report study --out page.html" in Page(path.read_text()).text
+    text = Page(path.read_text()).text
+    assert "python -m experiments report study --out page.html" in text
+    assert "Figures are beside this page in page_files/figures/ (PNG and SVG)" in text
+    assert "tables with every run in page_files/tables/ (CSV)" in text
     with pytest.raises(ReportError, match=r"new is a folder: give the name of a file, such as .*report\.html"):
         write_report(finished.folder, tmp_path / "new")
 
@@ -291,7 +302,7 @@ def test_a_page_that_cannot_be_written_is_one_clear_line(finished: SyntheticStud
 
 
 def test_a_full_disk_leaves_the_old_page(finished: SyntheticStudy, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = finished.folder / "report.html"
+    page = write_report(finished.folder)
     page.write_bytes(b"old")
 
     def fail(descriptor: int) -> None:

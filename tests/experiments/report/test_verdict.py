@@ -143,12 +143,43 @@ def test_several_tasks_are_counted(make_study: Make) -> None:
             study.write_run("swim", seed, [0, 0, 0, 0, 200.0 + seed + by], task=task, algorithm=algorithm)
     found = verdict(study)
     assert found.headline == (
-        "swim against relu: better on 2, worse on 1 and not established on 1 of 4 combinations of task and algorithm "
-        "(ahead at the end of training on 3)."
+        "swim against relu: better on 2, worse on 1 and equal within the margin on 1 of 4 combinations of task and "
+        "algorithm (ahead at the end of training on 3; corrected for 4 comparisons)."
     )
     assert found.findings == (
         "swim is ahead at the end of training on 3 of 4 combinations of task and algorithm; "
         "swim is ahead on area under the curve on 3 of 4.",
+    )
+
+
+def test_without_a_margin_what_is_not_established_is_not_equal(make_study: Make) -> None:
+    study = make_study(seeds=5, tasks=("Hopper-v5", "Ant-v5"), changes={"margin": None})
+    study.write_plan()
+    for seed in range(5):
+        for arm, task, end in (
+            ("relu", "Hopper-v5", 200.0),
+            ("swim", "Hopper-v5", 300.0),
+            ("relu", "Ant-v5", 200.0),
+            ("swim", "Ant-v5", 200.0),
+        ):
+            study.write_run(arm, seed, [0, 0, 0, 0, end + seed], task=task)
+    assert verdict(study).headline == (
+        "swim against relu: better on 1 and not established on 1 of 2 combinations of task and algorithm "
+        "(ahead at the end of training on 1, level on 1; corrected for 2 comparisons)."
+    )
+
+
+def test_the_seeds_that_are_needed_grow_with_the_whole_study(make_study: Make) -> None:
+    study = make_study(seeds=4, tasks=("Hopper-v5", "Ant-v5"))
+    study.write_plan()
+    for seed in range(4):
+        for task in study.tasks:
+            study.write_run("relu", seed, [0, 0, 0, 0, 100.0 + seed], task=task)
+            study.write_run("swim", seed, [0, 0, 0, 0, 200.0 + seed], task=task)
+    assert verdict(study).headline == (
+        "swim is ahead at the end of training on 2 of 2 combinations of task and algorithm; swim is ahead on area "
+        "under the curve on 2 of 2, but 4 seeds per arm cannot establish a difference: the smallest p value they can "
+        "reach is 0.029 (0.057 after correction for 2 comparisons)."
     )
 
 
