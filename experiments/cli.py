@@ -211,5 +211,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, code: int = EXIT_BAD_INPUT) -> int:
-    sys.stderr.write(f"error: {message}\n")
+    # A command without arguments is answered by its usage, which is no error of its own.
+    sys.stderr.write(f"{message}\n" if message.startswith("Usage:") else f"error: {message}\n")
     return code

@@ -162,7 +162,7 @@ def _conclude(console: Console, folder: Path, entries: Sequence[Entry], *, compl
     for entry in unlucky:
         _line(console, f"{entry.state:<9} {say(entry.key)}: {entry.cause}")
     if not completed:
-        _line(console, "interrupted: the same command goes on with what is not done")
+        _line(console, "interrupted: the same command goes on; runs not done start at step 0 again")
         return EXIT_INTERRUPTED
     _line(console, f"next      {shlex.join([python(), '-m', 'experiments', 'report', str(folder)])}")
     return EXIT_FAILED if unlucky else EXIT_DONE

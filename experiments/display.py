@@ -33,6 +33,9 @@ class Display(Protocol):
     def ended(self, row: RunView) -> None:
         """A run is over."""
 
+    def waiting(self, count: int) -> None:
+        """Nothing is left to start, but another command still trains some runs."""
+
     def refresh(self, rows: Callable[[], Sequence[RunView]]) -> None:
         """Time has passed; `rows` looks at all runs, which costs reading their files."""
 
@@ -84,6 +87,10 @@ class PlainLines:
             facts.append(row.cause)
         self._say(f"{row.state:<9} {say(row.key)}: {', '.join(facts)}")
 
+    def waiting(self, count: int) -> None:
+        """Say what is waited for."""
+        self._say(f"waiting   for {count} {'run' if count == 1 else 'runs'} that another command trains")
+
     def refresh(self, rows: Callable[[], Sequence[RunView]]) -> None:
         """Say now and then how far the whole is."""
         if monotonic() < self._due:
@@ -128,6 +135,10 @@ class LiveTable:
         """Draw soon: the table shows what has ended."""
         del row
         self._due = 0.0
+
+    def waiting(self, count: int) -> None:
+        """Do nothing: the table shows what still runs."""
+        del count
 
     def refresh(self, rows: Callable[[], Sequence[RunView]]) -> None:
         """Draw the table if it is a second old."""

@@ -60,6 +60,7 @@ class Supervisor:
         self._steps = plan.configs[0].steps
         self._stop = Event()
         self._active: list[WorkerProcess] = []
+        self._said_waiting = False
         waiting = sum(entry.state == "pending" or entry.abandoned() for entry in registry.entries())
         self._sharing = max(1, min(plan.workers, waiting))
 
@@ -76,7 +77,7 @@ class Supervisor:
                     self._settle(stopping=False)
                     if monotonic() >= claim_due and not self._fill():
                         claim_due = monotonic() + _SECONDS_BETWEEN_CLAIMS
-                        if not self._active and not self._others_run():
+                        if not self._active and not self._wait_for_others():
                             break
                     if monotonic() >= beat_due:
                         self._registry.beat()
@@ -120,8 +121,14 @@ class Supervisor:
             process.wait(max(0.1, end - monotonic()))
         self._settle(stopping=True)
 
-    def _others_run(self) -> bool:
-        return any(entry.state == "running" and entry.key in self._configs for entry in self._registry.entries())
+    def _wait_for_others(self) -> bool:
+        """Say once that other commands train what is left; return whether any does."""
+        entries = self._registry.entries()
+        others = sum(entry.state == "running" and entry.key in self._configs for entry in entries)
+        if others and not self._said_waiting:
+            self._display.waiting(others)
+            self._said_waiting = True
+        return others > 0
 
     def _view(self, key: Key) -> RunView:
         entry = next(entry for entry in self._registry.entries() if entry.key == key)

@@ -1,14 +1,11 @@
 """The options of ``train`` as a study of one arm, so that both ways in are one path."""
 
-import io
 from collections.abc import Mapping
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from experiments.arms import arm_name, canonical_activation
 from experiments.problems import InputError, Location, Places
-from experiments.yaml_file import Document, parse_value
+from experiments.yaml_file import Document, parse_value, to_yaml
 
 # Where the value of each option stands in the study.
 _LOCATIONS: Mapping[str, Location] = {
@@ -51,9 +48,7 @@ def study_from_options(options: Mapping[str, str | None]) -> Document:
         _put(content, location, parse_value(f"[{text.strip('[]')}]", f"--net-arch {text}"))
         places.options[location] = f"--net-arch {text}"
     content["name"] = content["name"] or _default_name(content)
-    stream = io.StringIO()
-    YAML(typ="safe", pure=True).dump(content, stream)
-    return Document("train", stream.getvalue(), content, places)
+    return Document("train", to_yaml(content), content, places)
 
 
 def _check_activations(given: Mapping[str, str]) -> None:
@@ -72,6 +67,8 @@ def _check_activations(given: Mapping[str, str]) -> None:
 
 
 def _read(option: str, text: str) -> Any:
+    if option == "--seeds" and text.strip().isdecimal():
+        return int(text)
     is_list = option in _ACTIVATIONS and text.lstrip().startswith("[")
     if option in _TEXTS or (option in _ACTIVATIONS and not is_list):
         return text

@@ -3,6 +3,7 @@
 The text is parsed to nodes only; no constructor of the YAML library runs, so a file can name no class and call no code.
 """
 
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,7 +112,7 @@ def override(document: Document, settings: list[str]) -> None:
     """Apply ``key=value`` settings to a document; keys are dotted, values are YAML.
 
     Args:
-        document: Changed in place.
+        document: Changed in place, its text with it.
         settings: Such as ``hyperparameters.td3.learning_rate=1e-3`` or ``arms.0.actor=relu``.
 
     Raises:
@@ -127,6 +128,17 @@ def override(document: Document, settings: list[str]) -> None:
             )
         location = _put(document.content, key.split("."), parse_value(text, option), option)
         document.places.options[location] = option
+    if settings:
+        # The text is what the study's folder keeps, and what is run from it again must be the same study.
+        made_by = "".join(f"# --set {setting}\n" for setting in settings if "\n" not in setting)
+        document.text = f"# {document.source} with\n{made_by}{to_yaml(document.content)}"
+
+
+def to_yaml(content: Mapping[str, Any]) -> str:
+    """Return plain values as a YAML text that reads back to them."""
+    stream = io.StringIO()
+    YAML(typ="safe", pure=True).dump(content, stream)
+    return stream.getvalue()
 
 
 def _put(content: dict[str, Any], keys: list[str], value: Any, option: str) -> Location:

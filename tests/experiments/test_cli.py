@@ -336,3 +336,10 @@ def test_bench_measures_the_shape_that_is_asked_for(capsys: pytest.CaptureFixtur
     head, _, *rows = capsys.readouterr().out.splitlines()
     assert "shape (4, 6), median of 2 turns" in head
     assert [row.split()[0] for row in rows] == ["silu", "prelu(per=unit)"]
+
+
+def test_no_arguments_show_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    errors = capsys.readouterr().err
+    assert errors.startswith("Usage: python -m experiments")
+    assert "error:" not in errors

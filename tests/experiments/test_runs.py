@@ -20,7 +20,7 @@ import experiments
 from agents import load_policy
 from experiments.cli import main
 from experiments.overview import RunView
-from experiments.registry import Entry, Key, Registry
+from experiments.registry import Entry, Key, Registry, run_key
 from experiments.runner import Plan, Supervisor
 from experiments.study import read_study
 from experiments.study_folder import write_study
@@ -145,6 +145,8 @@ class _Hook:
         self.act = act
         self.ends: list[RunView] = []
         self.attempts: list[int] = []
+        self.waits: list[int] = []
+        self.finished: list[bool] = []
 
     def __enter__(self) -> "_Hook":
         return self
@@ -159,9 +161,27 @@ class _Hook:
     def ended(self, row: RunView) -> None:
         self.ends.append(row)
 
+    def waiting(self, count: int) -> None:
+        self.waits.append(count)
+        self.act()
+
     def refresh(self, rows: Callable[[], Sequence[RunView]]) -> None:
         if any(row.state == "running" and row.last_return is not None for row in rows()):
             self.act()
+
+
+def test_what_another_command_trains_is_waited_for_and_said_once(study_file: StudyFile, tmp_path: Path) -> None:
+    study = read_study(read_yaml(study_file()))
+    configs = list(study.runs())[:1]
+    key = run_key(configs[0])
+    registry = Registry(tmp_path / "study.sqlite")
+    registry.add(configs)
+    entry = registry.claim([key])
+    assert entry is not None
+    hook = _Hook()
+    hook.act = lambda: hook.finished.append(registry.finish(entry, "done", None))
+    assert Supervisor(Plan(tmp_path, configs, "cpu", 1, "command"), registry, hook).run()
+    assert (hook.waits, hook.attempts, hook.finished) == ([1], [], [True])
 
 
 @pytest.fixture
@@ -278,5 +298,5 @@ def test_an_interrupted_command_says_how_to_go_on(endless: tuple[Path, subproces
     process.send_signal(signal.SIGTERM)
     output, errors = process.communicate()
     assert (process.returncode, errors) == (130, "")
-    assert output.splitlines()[-1] == "interrupted: the same command goes on with what is not done"
+    assert output.splitlines()[-1].startswith("interrupted: the same command goes on; runs not done start")
     assert _states(out) == [("pending", 1, "interrupted"), ("pending", 0, None)]

@@ -10,6 +10,7 @@ from experiments.problems import InputError, StudyError
 from experiments.registry import Registry
 from experiments.study import Study, read_study
 from experiments.study_folder import check_folder, made, read_study_file, registered, write_study
+from experiments.train_options import study_from_options
 from experiments.yaml_file import Document, override, read_yaml
 
 StudyFile = Callable[..., Path]
@@ -32,7 +33,6 @@ _SAME = ("seeds=2", "algorithms=[td3, sac]", "hyperparameters.sac.learning_start
 
 
 def test_the_files_of_a_study(folder: Path, study_file: StudyFile) -> None:
-    assert (folder / "study.yaml").read_text() == study_file().read_text()
     content = json.loads((folder / "study.json").read_text())
     assert list(content) == [
         *("format", "name", "description", "algorithms", "tasks", "arms", "steps", "evaluation", "hyperparameters"),
@@ -41,6 +41,11 @@ def test_the_files_of_a_study(folder: Path, study_file: StudyFile) -> None:
     assert content["command"] == "python -m experiments run study.yaml"
     assert content["arms"][1]["seeds"] == [0, 1]
     assert read_study_file(folder) == content
+
+
+def test_a_file_without_settings_is_kept_as_it_is(study_file: StudyFile, tmp_path: Path) -> None:
+    write_study(tmp_path / "out", *_read(study_file()), "python -m experiments run study.yaml")
+    assert (tmp_path / "out" / "study.yaml").read_text() == study_file().read_text()
 
 
 def test_the_same_study_and_a_larger_one_go_on(folder: Path, study_file: StudyFile) -> None:
@@ -221,3 +226,26 @@ def test_a_study_file_of_another_format_is_refused(folder: Path, tmp_path: Path)
         read_study_file(folder)
     with pytest.raises(InputError, match="holds no study"):
         read_study_file(tmp_path)
+
+
+def test_the_kept_file_is_the_study_that_was_run_settings_included(study_file: StudyFile, tmp_path: Path) -> None:
+    settings = ("seeds=4", "hyperparameters.td3.gamma=0.9", "arms.0=swim(k=0.7)")
+    study, document = _read(study_file(), *settings)
+    write_study(tmp_path / "out", study, document, "python -m experiments run study.yaml")
+    kept = tmp_path / "out" / "study.yaml"
+    assert kept.read_text().splitlines()[1:4] == [f"# --set {setting}" for setting in settings]
+    again, _ = _read(kept)
+    assert again == study
+
+
+def test_the_kept_file_of_train_is_its_study(tmp_path: Path) -> None:
+    options = dict.fromkeys(("--activation-lr", "--eval-every", "--eval-episodes", "--name", "--critic-activation"))
+    options |= {"--actor-activation": None, "--activation": "swim", "--algo": "td3", "--env": "InvertedPendulum-v5"}
+    options |= {"--seeds": "2", "--steps": "1e3", "--net-arch": "8,8"}
+    document = study_from_options(options)
+    override(document, ["hyperparameters.td3.learning_starts=100"])
+    study = read_study(document)
+    write_study(tmp_path / "out", study, document, "python -m experiments train")
+    kept = tmp_path / "out" / "study.yaml"
+    assert "seeds: 2\n" in kept.read_text()
+    assert _read(kept)[0] == study
