@@ -61,11 +61,11 @@ def scores(groups: Sequence[Group]) -> Table:
         Column("final_high", "High", "number"),
         Column("low_high", "Low and high are"),
         Column("coverage", None),
-        Column("final_mean", "Mean", "number"),
+        Column("final_mean", None),
         Column("final_sd", "SD of seeds", "number"),
         Column("auc_iqm", "Area under curve (IQM)", "number"),
-        Column("auc_low", "AUC low", "number"),
-        Column("auc_high", "AUC high", "number"),
+        Column("auc_low", None),
+        Column("auc_high", None),
         Column("versions", "Versions" if any(group.versions for group in groups) else None),
     )
     rows = []
@@ -99,18 +99,18 @@ def comparisons(groups: Sequence[Group]) -> Table:
         Column("algorithm", "Algorithm"),
         Column("a", "Arm"),
         Column("b", "against"),
-        Column("kind", "Kind"),
         Column("difference", "Difference of IQM", "signed"),
+        Column("probability_of_improvement", "P(improve)", "number"),
+        Column("p_value", "p", "p"),
+        Column("p_holm", "p (Holm)", "p"),
+        Column("result", "Result"),
         Column("difference_low", "Low", "signed"),
         Column("difference_high", "High", "signed"),
-        Column("probability_of_improvement", "P(improvement)", "number"),
-        Column("p_value", "p", "p"),
         Column("p_smallest", "Smallest p", "p"),
-        Column("p_holm", "p (Holm)", "p"),
+        Column("margin", "Margin", "number"),
+        Column("kind", "Kind"),
         Column("p_holm_smallest", None),
         Column("family", None),
-        Column("margin", "Margin", "number"),
-        Column("result", "Result"),
     )
     rows = []
     for comparison in (comparison for group in groups for comparison in group.comparisons):
@@ -118,15 +118,14 @@ def comparisons(groups: Sequence[Group]) -> Table:
         rows.append(
             (
                 comparison.task, comparison.algorithm, comparison.a, comparison.b,
-                "primary" if comparison.primary else "exploratory",
-                comparison.difference, low, high, comparison.improvement,
-                comparison.p_value, comparison.smallest, comparison.corrected, comparison.reachable,
-                comparison.family, comparison.margin, comparison.outcome,
+                comparison.difference, comparison.improvement, comparison.p_value, comparison.corrected,
+                comparison.outcome, low, high, comparison.smallest, comparison.margin,
+                "primary" if comparison.primary else "exploratory", comparison.reachable, comparison.family,
             )
         )  # fmt: skip
     family = max((comparison.family for group in groups for comparison in group.comparisons), default=0)
     text = (
-        "P(improvement): probability that a run of the arm beats a run of the other, ties count half. p: exact"
+        "P(improve): probability that a run of the arm beats a run of the other, ties count half. p: exact"
         " two-sided permutation test of that. Smallest p: the least that so many seeds can reach, whatever they show."
         f" Holm: corrected for {count(family, 'comparison')}, every pair on every task with every algorithm, those that"
         " cannot be made included. Low and high: 95 % bootstrap interval of the difference, from 5 seeds on. Equal"

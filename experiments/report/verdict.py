@@ -36,9 +36,10 @@ def judge(collection: Collection, groups: Sequence[Group]) -> Verdict:
     elif not comparisons:
         headline = lead(groups)
     elif not any(comparison.decidable for comparison in comparisons):
-        headline = f"{lead(groups)[:-1]}, but {_cannot(comparisons, groups)}"
+        headline = _cannot(comparisons, groups)
+        findings = [lead(groups)]
         if comparisons[0].primary:
-            findings = [_clause(pair, comparisons) for pair in _order(pairs(collection.study), comparisons)]
+            findings += [_clause(pair, comparisons) for pair in _order(pairs(collection.study), comparisons)]
     else:
         clauses = [_clause(pair, comparisons) for pair in _order(pairs(collection.study), comparisons)]
         prefix = "" if comparisons[0].primary else "Exploratory: "

@@ -32,7 +32,7 @@ def folder(study_file: StudyFile, tmp_path: Path) -> Path:
 _SAME = ("seeds=2", "algorithms=[td3, sac]", "hyperparameters.sac.learning_starts=9")
 
 
-def test_the_files_of_a_study(folder: Path, study_file: StudyFile) -> None:
+def test_the_files_of_a_study(folder: Path) -> None:
     content = json.loads((folder / "study.json").read_text())
     assert list(content) == [
         *("format", "name", "description", "algorithms", "tasks", "arms", "steps", "evaluation", "hyperparameters"),

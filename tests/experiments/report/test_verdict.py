@@ -63,9 +63,11 @@ def test_three_seeds_name_the_leader_and_claim_nothing(make_study: Make) -> None
     study.fill({"relu": [100, 110, 120], "swim": [200, 210, 220]})
     found = verdict(study)
     assert found.headline == (
+        "3 seeds per arm cannot establish a difference: the smallest p value they can reach is 0.10."
+    )
+    assert found.findings[0] == (
         "On Hopper-v5 (TD3), swim is ahead at the end of training (210.0; next is relu with 110.0) and on area under "
-        "the curve (105.0; next is relu with 55.0), but 3 seeds per arm cannot establish a difference: "
-        "the smallest p value they can reach is 0.10."
+        "the curve (105.0; next is relu with 55.0)."
     )
     assert found.limits == (
         "With 3 seeds per arm, bands and bars are the range of the seeds (smallest to largest), "
@@ -78,10 +80,13 @@ def test_different_leaders_at_the_end_and_in_area_are_both_named(make_study: Mak
     study.write_plan()
     study.write_run("relu", 0, [0, 90, 90, 90, 90])
     study.write_run("swim", 0, [0, 0, 0, 0, 100])
-    assert verdict(study).headline == (
+    found = verdict(study)
+    assert found.headline == (
+        "1 seed per arm cannot establish a difference: the smallest p value they can reach is 1.0."
+    )
+    assert found.findings[0] == (
         "On Hopper-v5 (TD3), swim is ahead at the end of training (100.0; next is relu with 90.0), relu is ahead on "
-        "area under the curve (78.8; next is swim with 12.5), but 1 seed per arm cannot establish a difference: "
-        "the smallest p value they can reach is 1.0."
+        "area under the curve (78.8; next is swim with 12.5)."
     )
 
 
@@ -90,7 +95,7 @@ def test_four_seeds_cannot_carry_two_comparisons(make_study: Make) -> None:
         arms=("relu", "swim", "tanh"), seeds=4, changes={"primary": [["swim", "relu"], ["swim", "tanh"]]}
     )
     study.fill({"relu": [1, 2, 3, 4], "swim": [50, 60, 70, 80], "tanh": [5, 6, 7, 8]})
-    assert verdict(study).headline.endswith(
+    assert verdict(study).headline == (
         "4 seeds per arm cannot establish a difference: the smallest p value they can reach is 0.029 "
         "(0.057 after correction for 2 comparisons)."
     )
@@ -176,10 +181,14 @@ def test_the_seeds_that_are_needed_grow_with_the_whole_study(make_study: Make) -
         for task in study.tasks:
             study.write_run("relu", seed, [0, 0, 0, 0, 100.0 + seed], task=task)
             study.write_run("swim", seed, [0, 0, 0, 0, 200.0 + seed], task=task)
-    assert verdict(study).headline == (
+    found = verdict(study)
+    assert found.headline == (
+        "4 seeds per arm cannot establish a difference: the smallest p value they can reach is 0.029 "
+        "(0.057 after correction for 2 comparisons)."
+    )
+    assert found.findings[0] == (
         "swim is ahead at the end of training on 2 of 2 combinations of task and algorithm; swim is ahead on area "
-        "under the curve on 2 of 2, but 4 seeds per arm cannot establish a difference: the smallest p value they can "
-        "reach is 0.029 (0.057 after correction for 2 comparisons)."
+        "under the curve on 2 of 2."
     )
 
 
