@@ -39,6 +39,8 @@ def swim(x: Tensor, k: float | Tensor) -> Tensor:
     wide = widened(x)
     if torch.compiler.is_compiling():
         return _swim_expression(wide, k).to(x.dtype)
+    if not torch.is_grad_enabled():
+        return _swim_value(wide, k)[0].to(x.dtype)
     value, _, _ = _Swim.apply(wide, k)  # type: ignore[no-untyped-call]
     return torch.as_tensor(value).to(x.dtype)
 
@@ -57,6 +59,17 @@ def _swim_slope(x: Tensor, k: float | Tensor) -> Tensor:
     return 0.5 * (1.0 + scaled * u2.sqrt() * (1.0 + u2))
 
 
+def _swim_value(x: Tensor, k: float | Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Return the value and what the slopes are made of: u^2, u, m = k a u and q = u^2 / (1 + m)."""
+    a = x.abs()
+    scaled = a * k
+    u2 = (scaled * scaled).add_(1.0).reciprocal_()
+    u = u2.sqrt()
+    m = scaled.mul_(u)
+    q = (m + 1.0).reciprocal_().mul_(u2)
+    return torch.sub(x.relu(), a * q, alpha=0.5), u2, u, m, q
+
+
 class _Swim(torch.autograd.Function):
     """Value, slope df/dx and, up to a constant, df/dk in one sweep, kept for the backward pass.
 
@@ -68,15 +81,9 @@ class _Swim(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, k: float | Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        a = x.abs()
-        scaled = a * k
-        u2 = (scaled * scaled).add_(1.0).reciprocal_()
-        u = u2.sqrt()
-        m = scaled.mul_(u)
+        value, u2, u, m, q = _swim_value(x, k)
         # df/dk = x^2 u^3 / 2 = m^2 u / (2 k^2)
         by_k = u.mul_(m).mul_(m) if isinstance(k, Tensor) else u
-        q = (m + 1.0).reciprocal_().mul_(u2)
-        value = torch.sub(x.relu(), a * q, alpha=0.5)
         # 2 f'(x) = q - m u^2 for negative x, and 2 minus that for positive x; at 0 both are 1. sign + 1 is exactly 0
         # for negative x, so the tail of the slope keeps its digits too.
         sign = x.sign()
