@@ -1,9 +1,8 @@
 """Where a run computes: the device a user asks for, and what it is called."""
 
-import platform
-from pathlib import Path
-
 import torch
+
+from rl_acts.machine import cpu_name
 
 
 class DeviceError(ValueError):
@@ -37,13 +36,3 @@ def resolve_device(name: str) -> torch.device:
 def device_name(device: torch.device) -> str:
     """Return what people call the device: the GPU's product name, or the CPU's."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name()
-
-
-def cpu_name() -> str:
-    """Return the CPU's model name as the operating system states it, or its architecture where it states none."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 import rl_acts
-from agents.device import cpu_name, device_name
+from agents.device import device_name
+from rl_acts.machine import cpu_name
 
 
 def usable_cores() -> int:

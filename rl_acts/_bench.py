@@ -1,6 +1,5 @@
 """What an activation costs: forward, and forward with backward, relative to PyTorch's own ReLU, measured in turns."""
 
-import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from rl_acts._registry import make, names
 from rl_acts._spec import Spec
 from rl_acts._table import table
 from rl_acts.errors import ActivationError
+from rl_acts.machine import cpu_name
 
 _WARM_UP_ROUNDS = 3
 _CALLS_PER_TURN = 5
@@ -103,18 +103,9 @@ def bench_table(
         (row.name, f"{row.forward_us:.0f}", f"{row.both_us:.0f}", f"{row.forward_ratio:.2f}", f"{row.both_ratio:.2f}")
         for row in measured
     ]
-    where = torch.cuda.get_device_name(device) if torch.device(device).type == "cuda" else _processor()
+    where = torch.cuda.get_device_name(device) if torch.device(device).type == "cuda" else cpu_name()
     head = f"{where}, torch {torch.__version__}, one thread, eager, float32, shape {shape}, median of {rounds} turns\n"
     return head + table(("name", "forward us", "fwd+bwd us", "forward / ReLU", "fwd+bwd / ReLU"), rows)
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123  (a pseudo-file of Linux)
-            models = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
-    except OSError:
-        models = []
-    return models[0] if models else platform.processor() or platform.machine()
 
 
 def _median_ratio(times: list[float], reference: list[float]) -> float:
