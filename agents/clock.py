@@ -1,6 +1,6 @@
 """A clock that is split into named parts of training."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import perf_counter
 
@@ -24,6 +24,11 @@ class Clock:
         """Begin again at zero: building networks and environments is no part of training."""
         self._start = self._now()
         self._spent = dict.fromkeys(PARTS, 0.0)
+
+    def restore(self, seconds: Mapping[str, float]) -> None:
+        """Go on from what `seconds` returned, in another process."""
+        self._start = self._now() - seconds["wall_s"]
+        self._spent = {name: float(seconds[f"{name}_s"]) for name in PARTS}
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:

@@ -25,7 +25,7 @@ def check_array(what: str, values: np.ndarray[Any, Any], step: int) -> None:
         DivergedError: At least one value is not finite.
     """
     if not np.isfinite(values).all():
-        raise DivergedError(f"{what} not finite ({_kind(values)}) at step {step}")
+        raise DivergedError(f"{what} not finite ({kind_of(values)}) at step {step}")
 
 
 def check_losses(logged: Mapping[str, Any], step: int) -> None:
@@ -43,5 +43,6 @@ def check_losses(logged: Mapping[str, Any], step: int) -> None:
             check_array(key.removeprefix("train/"), np.asarray(value, dtype=np.float64), step)
 
 
-def _kind(values: np.ndarray[Any, Any]) -> str:
+def kind_of(values: np.ndarray[Any, Any]) -> str:
+    """Return ``"NaN"`` if there is one, else ``"infinity"``, for an array with at least one of them."""
     return "NaN" if np.isnan(values).any() else "infinity"

@@ -1,7 +1,7 @@
 """A trained policy on the disk: weights as safetensors, all else as JSON. Reading it runs no code from the file."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 
 import rl_acts
+from agents.config import RunConfig
 from agents.files import read_json, write_bytes_atomically, write_json_atomically
+from agents.machine import versions
 
 WEIGHTS_FILE = "policy.safetensors"
 MANIFEST_FILE = "policy.json"
@@ -85,6 +87,36 @@ class Policy(nn.Module):
         kept = self.state_dict().keys()
         every = [*self.named_parameters(), *self.named_buffers()]
         return {name: tensor.detach() for name, tensor in every if name in kept}
+
+
+def policy_manifest(
+    config: RunConfig, observation_size: int, low: Sequence[float], high: Sequence[float]
+) -> dict[str, Any]:
+    """Return what ``policy.json`` says of a run's networks.
+
+    Args:
+        config: The run.
+        observation_size: Numbers in an observation.
+        low: Lower bound of each component of an action.
+        high: Upper bounds.
+    """
+    architecture = config.hyperparameters["net_arch"]
+    widths = architecture if isinstance(architecture, dict) else {"pi": architecture, "qf": architecture}
+    plain = config.to_json()
+    return {
+        "algorithm": config.algorithm,
+        "task": config.task,
+        "observation_size": observation_size,
+        "action_size": len(low),
+        "actor_widths": widths["pi"],
+        "critic_widths": widths["qf"],
+        "critics": 1 if config.algorithm == "ddpg" else 2,
+        "actor_activation": plain["actor_activation"],
+        "critic_activation": plain["critic_activation"],
+        "action_low": [float(value) for value in low],
+        "action_high": [float(value) for value in high],
+        "versions": versions(),
+    }
 
 
 def save_policy(folder: Path, policy: Policy, manifest: Mapping[str, Any]) -> None:

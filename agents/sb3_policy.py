@@ -10,8 +10,7 @@ from torch import Tensor
 
 from agents.config import RunConfig
 from agents.divergence import check_array
-from agents.machine import versions
-from agents.policy_file import Policy, save_policy
+from agents.policy_file import Policy, policy_manifest, save_policy
 
 
 def save_model(folder: Path, model: OffPolicyAlgorithm, config: RunConfig) -> None:
@@ -37,23 +36,8 @@ def _manifest(model: OffPolicyAlgorithm, config: RunConfig) -> dict[str, Any]:
     observations, actions = model.observation_space, model.action_space
     if not isinstance(observations, Box) or not isinstance(actions, Box):
         raise TypeError(f"spaces of {config.task} are no boxes, which the task's check should have refused")
-    architecture = config.hyperparameters["net_arch"]
-    widths = architecture if isinstance(architecture, dict) else {"pi": architecture, "qf": architecture}
-    plain = config.to_json()
-    return {
-        "algorithm": config.algorithm,
-        "task": config.task,
-        "observation_size": int(np.prod(observations.shape)),
-        "action_size": int(np.prod(actions.shape)),
-        "actor_widths": widths["pi"],
-        "critic_widths": widths["qf"],
-        "critics": 1 if config.algorithm == "ddpg" else 2,
-        "actor_activation": plain["actor_activation"],
-        "critic_activation": plain["critic_activation"],
-        "action_low": [float(value) for value in actions.low.ravel()],
-        "action_high": [float(value) for value in actions.high.ravel()],
-        "versions": versions(),
-    }
+    size = int(np.prod(observations.shape))
+    return policy_manifest(config, size, actions.low.ravel().tolist(), actions.high.ravel().tolist())
 
 
 def _last_linear(policy: Policy) -> int:

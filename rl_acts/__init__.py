@@ -12,7 +12,7 @@ Example:
 from rl_acts._base import Activation, LearnableActivation
 from rl_acts._bench import BenchRow, bench, bench_table
 from rl_acts._info import FAMILIES, ActivationInfo, Choice, Family, Flag, Parameter, Real
-from rl_acts._mlp import check, mlp
+from rl_acts._mlp import NetworkActivation, check, mlp
 from rl_acts._registry import info, make, names, parse, register, unregister
 from rl_acts._spec import ActivationSpec, Spec
 from rl_acts._version import __version__
@@ -45,6 +45,7 @@ __all__ = [
     "LeakyReLU",
     "LearnableActivation",
     "Mish",
+    "NetworkActivation",
     "PReLU",
     "Parameter",
     "ReLU",

@@ -1,0 +1,208 @@
+"""What TD3 and SAC have in common: members, batches, networks, optimisers, targets."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import rl_acts
+from agents.network import PopulationNetwork
+from rl_acts import NetworkActivation
+
+# Keeps the seeds of initial weights apart from whatever else is derived from a run's seed (see `evaluation`). The value
+# is arbitrary and stays.
+_WEIGHTS_STREAM = 2
+
+
+@dataclass(frozen=True)
+class Member:
+    """One run of a population.
+
+    Attributes:
+        actor: Activation of the actor.
+        critic: Activation of the critics.
+        seed: From 0 to 2^32 - 1.
+        activation_lr: Learning rate of learnt activations; None for the network's.
+    """
+
+    actor: NetworkActivation
+    critic: NetworkActivation
+    seed: int
+    activation_lr: float | None = None
+
+
+# By name, each of shape (P,).
+Losses: TypeAlias = dict[str, Tensor]
+
+
+class Batch(NamedTuple):
+    """Transitions of P runs, B for each.
+
+    Attributes:
+        observations: Shape ``(P, B, observation size)``.
+        actions: In [-1, 1], shape ``(P, B, action size)``.
+        rewards: Shape ``(P, B)``.
+        terminated: 1 where the episode ended in a terminal state, else 0, shape ``(P, B)``.
+        next_observations: Shape ``(P, B, observation size)``.
+    """
+
+    observations: Tensor
+    actions: Tensor
+    rewards: Tensor
+    terminated: Tensor
+    next_observations: Tensor
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a learner is built from.
+
+    Attributes:
+        members: The P runs.
+        observation_size: Numbers in an observation.
+        action_size: Numbers in an action.
+        hyperparameters: All of the algorithm, by their names.
+        device: Of all tensors.
+        dtype: Likewise.
+        compiled: Whether updates will be compiled or captured.
+    """
+
+    members: Sequence[Member]
+    observation_size: int
+    action_size: int
+    hyperparameters: Mapping[str, Any]
+    device: torch.device
+    dtype: torch.dtype
+    compiled: bool
+
+    def widths(self, network: str) -> list[int]:
+        """Return the widths of the hidden layers of ``"pi"`` or ``"qf"``."""
+        layers = self.hyperparameters["net_arch"]
+        return list(layers[network] if isinstance(layers, Mapping) else layers)
+
+
+Stacks: TypeAlias = list[list[nn.Sequential]]
+
+
+def build_stacks(setting: Setting, *, critics: int, gaussian: bool) -> tuple[Stacks, Stacks]:
+    """Build actors and critics of all runs as ordinary modules, each run's from its own seed.
+
+    Args:
+        setting: Of the learner.
+        critics: Per run.
+        gaussian: Whether the actor puts out means and logarithms of standard deviations.
+
+    Returns:
+        One actor and `critics` critics for each run. A run's initial weights depend on its seed alone, whatever its
+        neighbours are, and its linear layers not on its activations.
+
+    Raises:
+        ActivationError: An activation that does not fit the widths.
+    """
+    actors, values = [], []
+    sizes = [setting.observation_size + setting.action_size, *setting.widths("qf"), 1]
+    for member in setting.members:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(weights_seed(member.seed))
+            actors.append([_actor(setting, member, gaussian=gaussian)])
+            values.append([rl_acts.mlp(sizes, member.critic) for _ in range(critics)])
+    return actors, values
+
+
+def population_network(setting: Setting, stacks: Stacks, part: str, *, target: bool = False) -> PopulationNetwork:
+    """Return networks with the weights of `stacks`, which stay as they are.
+
+    Args:
+        setting: Of the learner.
+        stacks: Of `build_stacks`.
+        part: ``"actor"`` or ``"critic"``.
+        target: Whether nothing is ever differentiated by them.
+    """
+    copies = [[copy.deepcopy(network).to(setting.device, setting.dtype) for network in run] for run in stacks]
+    kinds = [(_key(getattr(member, part)), member.activation_lr) for member in setting.members]
+    network = PopulationNetwork(copies, kinds, compiled=setting.compiled)
+    if target:
+        for leaf in network.parameters():
+            leaf.requires_grad = False
+    return network
+
+
+def weights_seed(run_seed: int) -> int:
+    """Return the seed of a run's initial weights: the first word of ``SeedSequence([2, run_seed])``."""
+    return int(np.random.SeedSequence([_WEIGHTS_STREAM, run_seed]).generate_state(1)[0])
+
+
+def _actor(setting: Setting, member: Member, *, gaussian: bool) -> nn.Sequential:
+    heads = 2 if gaussian else 1
+    network = rl_acts.mlp([setting.observation_size, *setting.widths("pi"), setting.action_size], member.actor)
+    if heads == 1:
+        return network
+    last = cast("nn.Linear", network[-1])
+    joined = nn.Linear(last.in_features, 2 * last.out_features)
+    # Each head draws its values as a layer of its own.
+    log_std = nn.Linear(last.in_features, last.out_features)
+    with torch.no_grad():
+        joined.weight.copy_(torch.cat([last.weight, log_std.weight]))
+        joined.bias.copy_(torch.cat([last.bias, log_std.bias]))
+    network[-1] = joined
+    return network
+
+
+def _key(activation: NetworkActivation) -> object:
+    return tuple(map(repr, activation)) if isinstance(activation, list | tuple) else repr(activation)
+
+
+def build_optimiser(network: PopulationNetwork, members: Sequence[Member], rate: float) -> torch.optim.Adam:
+    """Return Adam over networks, with a group of its own for each activation's learnt values.
+
+    Adam acts on each number alone, so one over stacked tensors is as many as there are runs.
+    """
+    groups: list[dict[str, Any]] = [{"params": [network.flat], "lr": rate}]
+    for group in network.groups:
+        if group.flat is not None:
+            own = members[group.start // network.per_run].activation_lr
+            groups.append({"params": [group.flat], "lr": rate if own is None else own})
+    return adam(groups, network.flat.device)
+
+
+def adam(groups: list[dict[str, Any]], device: torch.device) -> torch.optim.Adam:
+    """Return Adam in one kernel per tensor list, which a CUDA graph can capture."""
+    optimiser = torch.optim.Adam(groups, fused=True, capturable=device.type == "cuda")
+    # The moments exist from the start, so that saving and capturing find them whether or not a step was made.
+    for group in optimiser.param_groups:
+        for parameter in group["params"]:
+            optimiser.state[parameter] = {
+                "step": torch.zeros((), dtype=torch.float32, device=device),
+                "exp_avg": torch.zeros_like(parameter),
+                "exp_avg_sq": torch.zeros_like(parameter),
+            }
+    return optimiser
+
+
+def optimiser_state(prefix: str, optimiser: torch.optim.Adam) -> dict[str, Tensor]:
+    """Return the tensors of an optimiser by name; writing into them changes it."""
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    return {
+        f"{prefix}.{index}.{name}": tensor
+        for index, parameter in enumerate(parameters)
+        for name, tensor in optimiser.state[parameter].items()
+    }
+
+
+def network_state(prefix: str, network: PopulationNetwork) -> dict[str, Tensor]:
+    """Return the tensors of networks by name; writing into them changes the networks."""
+    return {f"{prefix}.{index}": leaf.detach() for index, leaf in enumerate(network.parameters())}
+
+
+def move_towards(online: Sequence[PopulationNetwork], targets: Sequence[PopulationNetwork], tau: float) -> None:
+    """Polyak averaging: each target becomes (1 - tau) target + tau online."""
+    with torch.no_grad():
+        torch._foreach_lerp_(
+            [leaf for network in targets for leaf in network.parameters()],
+            [leaf for network in online for leaf in network.parameters()],
+            tau,
+        )

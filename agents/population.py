@@ -1,0 +1,453 @@
+"""A population: runs of one algorithm on one task that train together, each as if it were alone."""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+import envs
+import rl_acts
+from agents.allocator import keep_freed_memory
+from agents.checkpoint import CheckpointError, read_data, read_manifest, write_checkpoint
+from agents.clock import Clock
+from agents.config import LARGEST_SEED, ConfigError
+from agents.device import resolve_device
+from agents.divergence import kind_of
+from agents.draws import Draws
+from agents.evaluation import Evaluation, evaluation_seed
+from agents.hyperparameters import ALGORITHMS, resolve_hyperparameters
+from agents.learner import Member, Setting
+from agents.machine import versions
+from agents.philox import Stream
+from agents.replay import Replay
+from agents.sac import SAC
+from agents.td3 import TD3
+
+_RETURNS_KEPT = 100
+
+
+class Population:
+    """P runs of one algorithm on one task, in lockstep: one environment step of each, then its updates.
+
+    What a run becomes depends on its member and on the settings alone, not on its neighbours. On a CPU that holds to
+    the bit for any neighbours and any P, because every product and sum is made run by run in one order; a test checks
+    it on the machine at hand. On a GPU it holds to the bit for any neighbours at one P: batched products of different
+    P round differently there, so a study's cohorts have a recorded size. Between a CPU and a GPU results agree in
+    distribution only. A run in which something becomes NaN or infinite ends within one update, is named in `diverged`,
+    and leaves the others as they are.
+
+    Args:
+        algorithm: ``"td3"``, ``"sac"`` or ``"ddpg"``.
+        task: A Gymnasium id with Box spaces.
+        members: The runs, each a `Member` or a pair (activation of actor and critics, seed).
+        hyperparameters: What differs from the defaults, by Stable-Baselines3's names.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
+        dtype: Of networks and replay memory.
+        threads: That step the environments.
+        most_steps: Environment steps that will ever be made; the replay memory needs no more room than that.
+
+    Attributes:
+        step: Environment steps of each run so far.
+        updates: Updates of each run so far.
+        diverged: By a run's index, what was not finite and when.
+        clock: Time spent on acting, simulating, learning and evaluating.
+        seconds_to_save: That the last `save` took; 0 before the first.
+        losses: Of the last update that had them, by name, each of shape ``(P,)``.
+        returns: Of each run's last 100 training episodes.
+
+    Raises:
+        ConfigError: No algorithm of that name, no members, or a seed out of range.
+        HyperparameterError, ActivationError, DeviceError: As their names say.
+        envs.TaskError: The task does not exist or cannot be trained on.
+    """
+
+    def __init__(
+        self,
+        algorithm: str,
+        task: str,
+        members: Sequence[Member | tuple[rl_acts.NetworkActivation, int]],
+        *,
+        hyperparameters: Mapping[str, Any] | None = None,
+        device: str = "auto",
+        dtype: torch.dtype = torch.float32,
+        threads: int = 1,
+        most_steps: int | None = None,
+    ) -> None:
+        self.algorithm, self.task = algorithm, task
+        self.members = _checked_members(algorithm, members)
+        self.hyperparameters = resolve_hyperparameters(algorithm, hyperparameters or {})
+        self.device, self.dtype = resolve_device(device), dtype
+        self._threads = threads
+        known = envs.check_task(task)
+        if self.device.type == "cpu":
+            keep_freed_memory()
+        seeds = [member.seed for member in self.members]
+        self._environments = envs.make(task, len(self.members), seeds, threads)
+        space = self._environments.single_action_space
+        self._low, self._high = space.low.astype(np.float32), space.high.astype(np.float32)
+        setting = Setting(
+            self.members, known.observation_size, known.action_size, self.hyperparameters, self.device, dtype, False
+        )
+        self.learner = _learner(algorithm, setting)
+        capacity = min(self.hyperparameters["buffer_size"], most_steps or self.hyperparameters["buffer_size"])
+        self.replay = Replay(
+            len(self.members), capacity, known.observation_size, known.action_size, device=self.device, dtype=dtype
+        )
+        rows, actions = self.hyperparameters["batch_size"], known.action_size
+        self._warm_up = Draws(seeds, [Stream.WARM_UP], actions, "uniform", self.device, dtype)
+        self._exploration = Draws(seeds, [Stream.EXPLORATION], actions, "normal", self.device, dtype)
+        self._sampling = Draws(seeds, [Stream.SAMPLE], rows, "bits", self.device, dtype)
+        self._noise = Draws(seeds, self.learner.noise_streams, rows * actions, "normal", self.device, dtype)
+        self.step = self.updates = self.evaluations = 0
+        self.diverged: dict[int, str] = {}
+        self.losses: dict[str, Tensor] = {}
+        self.clock = Clock()
+        self.seconds_to_save = 0.0
+        self._evaluation_environments: dict[int, envs.BatchedEnv] = {}
+        self._returns = np.zeros(len(self.members))
+        self.returns: list[deque[float]] = [deque(maxlen=_RETURNS_KEPT) for _ in self.members]
+        self._observations, _ = self._environments.reset()
+        self.replay.begin(self._to_device(self._observations))
+
+    @property
+    def action_bounds(self) -> tuple[list[float], list[float]]:
+        """Lower and upper bounds of the components of an action."""
+        return self._low.tolist(), self._high.tolist()
+
+    @property
+    def can_be_saved(self) -> bool:
+        """Whether the simulators' state can be had, which is so for the eleven tasks of MuJoCo."""
+        return any(self.task == known.id for known in envs.tasks())
+
+    def alive(self) -> NDArray[np.bool_]:
+        """Return which runs have not diverged, shape ``(P,)``."""
+        mask = np.ones(len(self.members), dtype=np.bool_)
+        mask[list(self.diverged)] = False
+        return mask
+
+    def train(self, steps: int, should_stop: Callable[[], bool] = lambda: False) -> int:
+        """Make environment steps, and the updates that belong to them.
+
+        Args:
+            steps: Of each run.
+            should_stop: Asked before each step.
+
+        Returns:
+            The steps that were made: fewer if asked to stop, or if all runs have diverged.
+        """
+        made = 0
+        while made < steps and len(self.diverged) < len(self.members) and not should_stop():
+            self._make_step()
+            made += 1
+        return made
+
+    def _make_step(self) -> None:
+        with self.clock.part("act"):
+            actions = self._actions()
+        with self.clock.part("simulate"):
+            self._simulate(actions)
+        self.step += 1
+        values = self.hyperparameters
+        if self.step > values["learning_starts"] and self.step % values["train_freq"] == 0:
+            count = values["train_freq"] if values["gradient_steps"] == -1 else values["gradient_steps"]
+            with self.clock.part("learn"):
+                for _ in range(count):
+                    self._update()
+
+    def _actions(self) -> Tensor:
+        if self.step < self.hyperparameters["learning_starts"]:
+            return self._warm_up.at(self.step)[0]
+        with torch.no_grad():
+            observations = self._to_device(self._observations).unsqueeze(1)
+            noise = self._exploration.at(self.step)[0]
+            actions = self.learner.explore(observations, noise.unsqueeze(1))[:, 0]
+        self._end_unless_finite("action", actions)
+        return actions
+
+    def _simulate(self, actions: Tensor) -> None:
+        alive = self.alive()
+        scaled = self._unscaled(actions.cpu().float().numpy())
+        # What a diverged run would do is of no interest, and NaN would make MuJoCo warn.
+        scaled[~alive] = 0.0
+        following, rewards, terminated, truncated, _ = self._environments.step(scaled, active=alive)
+        if not (np.isfinite(following).all() and np.isfinite(rewards).all()):
+            self._end_broken_simulations(following, rewards)
+            terminated, truncated = terminated & self.alive(), truncated & self.alive()
+        self._returns += rewards
+        ended = terminated | truncated
+        last: dict[int, Tensor] = {}
+        if ended.any():
+            kept = self._to_device(following)
+            last = {int(run): kept[run] for run in np.flatnonzero(ended)}
+            for run in last:
+                self.returns[run].append(float(self._returns[run]))
+            self._returns[ended] = 0.0
+            following, _ = self._environments.reset(options={"reset_mask": ended})
+        self._observations = following
+        self.replay.add(
+            actions,
+            self._to_device(rewards),
+            torch.from_numpy(terminated).to(self.device),
+            self._to_device(following),
+            last,
+        )
+
+    def _update(self) -> None:
+        self.updates += 1
+        batch = self.replay.sample(self._sampling.at(self.updates)[0])
+        shape = batch.actions.shape
+        noise = tuple(numbers.view(shape) for numbers in self._noise.at(self.updates))
+        losses = self.learner.update(batch, noise, moves_policy=self.learner.moves_policy(self.updates))
+        self.losses.update(losses)
+        for name, loss in losses.items():
+            self._end_unless_finite(name, loss)
+
+    def evaluate(self, episodes: int, should_stop: Callable[[], bool] = lambda: False) -> list[Evaluation] | None:
+        """Let the deterministic policies play episodes of their own, which training does not see.
+
+        Args:
+            episodes: Of each run, E.
+            should_stop: Asked before each step.
+
+        Returns:
+            Returns and lengths of each run's E episodes, with NaN and 0 for diverged runs; None if asked to stop, after
+            which the next call makes the same evaluation.
+        """
+        with self.clock.part("evaluate"):
+            found = self._evaluate(episodes, should_stop)
+        if found is None:
+            return None
+        for run in np.flatnonzero(self.alive() & ~np.isfinite(found[0]).all(axis=1)):
+            self._end(int(run), "return in evaluation", kind_of(found[0][run]))
+        self.evaluations += 1
+        return [Evaluation(returns, lengths) for returns, lengths in zip(*found, strict=True)]
+
+    def _evaluate(
+        self, episodes: int, should_stop: Callable[[], bool]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]] | None:
+        runs = len(self.members)
+        if episodes not in self._evaluation_environments:
+            self._evaluation_environments[episodes] = envs.make(self.task, runs * episodes, None, self._threads)
+        environments = self._evaluation_environments[episodes]
+        seeds = [
+            evaluation_seed(member.seed, self.evaluations, episode)
+            for member in self.members
+            for episode in range(episodes)
+        ]
+        observations, _ = environments.reset(seed=seeds)
+        returns, lengths = np.zeros(runs * episodes), np.zeros(runs * episodes, dtype=np.int64)
+        running = np.repeat(self.alive(), episodes)
+        returns[~running] = np.nan
+        while running.any():
+            if should_stop():
+                return None
+            # All rows, also of ended episodes: a product with fewer rows could round differently.
+            with torch.no_grad():
+                actions = self.learner.act(self._to_device(observations).view(runs, episodes, -1)).flatten(0, 1)
+            scaled = self._unscaled(actions.cpu().float().numpy())
+            observations, rewards, terminated, truncated, _ = environments.step(scaled, active=running)
+            returns[running] += rewards[running]
+            lengths += running
+            running = running & ~(terminated | truncated)
+        return returns.reshape(runs, episodes), lengths.reshape(runs, episodes)
+
+    def _unscaled(self, actions: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return actions in the environment's own bounds, computed as Stable-Baselines3 does."""
+        scaled: NDArray[np.float32] = self._low + 0.5 * (actions + 1.0) * (self._high - self._low)
+        return scaled
+
+    def _to_device(self, values: NDArray[np.float64]) -> Tensor:
+        return torch.from_numpy(values).to(device=self.device, dtype=self.dtype)
+
+    def _end_unless_finite(self, what: str, values: Tensor) -> None:
+        if bool(torch.isfinite(values).all()):
+            return
+        rows = values.detach().cpu().flatten(1) if values.dim() > 1 else values.detach().cpu().unsqueeze(1)
+        for run, row in enumerate(rows.numpy()):
+            if not np.isfinite(row).all():
+                self._end(run, what, kind_of(row))
+
+    def _end_broken_simulations(self, observations: NDArray[np.float64], rewards: NDArray[np.float64]) -> None:
+        for what, values in (("observation", observations), ("reward", rewards.reshape(-1, 1))):
+            for run in np.flatnonzero(~np.isfinite(values).all(axis=1)):
+                self._end(int(run), what, kind_of(values[run]))
+                values[run] = 0.0
+
+    def _end(self, run: int, what: str, kind: str) -> None:
+        if run not in self.diverged:
+            self.diverged[run] = f"{what} not finite ({kind}) at step {self.step}"
+
+    def save(self, folder: Path | str) -> None:
+        """Write everything that the future depends on, in place of what an earlier call wrote there.
+
+        Training goes on bit for bit, in this process and in another that loads it. A kill on the way leaves the earlier
+        checkpoint.
+
+        Args:
+            folder: Made if missing.
+
+        Raises:
+            CheckpointError: An activation is no text, so no file can name it.
+            envs.TaskError: The task is none of the eleven of MuJoCo: simulators of others cannot be saved.
+            OSError: The disk cannot be written.
+        """
+        begin = perf_counter()
+        simulators = {f"simulator-{name}": np.asarray(array) for name, array in self._environments.get_state().items()}
+        replay = self.replay.state()
+        rows = {f"replay-{run}": part.cpu().numpy() for run, part in enumerate(replay.pop("rows"))}
+        tensors = {
+            **{f"learner.{name}": tensor for name, tensor in self.learner.state().items()},
+            **{f"replay.{name}": tensor for name, tensor in replay.items()},
+            "observations": torch.from_numpy(self._observations),
+            "episode_returns": torch.from_numpy(self._returns),
+            **{
+                f"returns.{run}": torch.tensor(list(kept), dtype=torch.float64) for run, kept in enumerate(self.returns)
+            },
+        }
+        facts = {
+            "algorithm": self.algorithm,
+            "task": self.task,
+            "members": [_member_to_json(member) for member in self.members],
+            "hyperparameters": dict(self.hyperparameters),
+            "device": self.device.type,
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "replay_capacity": self.replay.capacity,
+            "step": self.step,
+            "updates": self.updates,
+            "evaluations": self.evaluations,
+            "diverged": {str(run): cause for run, cause in self.diverged.items()},
+            "clock": self.clock.seconds(),
+            "versions": versions(),
+        }
+        # How long the last one took, which is the best guess for the next, for whoever must stop in time.
+        facts["seconds"] = self.seconds_to_save
+        write_checkpoint(Path(folder), facts, tensors, {**rows, **simulators})
+        self.seconds_to_save = perf_counter() - begin
+
+    @classmethod
+    def load(cls, folder: Path | str, *, device: str = "auto", threads: int = 1) -> "Population":
+        """Return the population that `save` wrote.
+
+        Args:
+            folder: Where it was saved.
+            device: As for the constructor; of the kind on which it was saved.
+            threads: As for the constructor.
+
+        Raises:
+            CheckpointError: It is missing or damaged, or was made on another kind of device or by other versions of
+                PyTorch, NumPy, MuJoCo or Gymnasium, with which training would not go on as it was.
+        """
+        manifest = read_manifest(Path(folder))
+        _check_place(Path(folder), manifest, resolve_device(device).type)
+        tensors, arrays = read_data(Path(folder), manifest)
+        population = cls(
+            manifest["algorithm"],
+            manifest["task"],
+            [_member_from_json(member) for member in manifest["members"]],
+            hyperparameters=manifest["hyperparameters"],
+            device=device,
+            dtype=getattr(torch, manifest["dtype"]),
+            threads=threads,
+            most_steps=manifest["replay_capacity"],
+        )
+        population._restore(manifest, tensors, arrays)
+        return population
+
+    def _restore(
+        self, manifest: Mapping[str, Any], tensors: Mapping[str, Tensor], arrays: Mapping[str, NDArray[Any]]
+    ) -> None:
+        own = self.learner.state()
+        stored = {name.removeprefix("learner."): t for name, t in tensors.items() if name.startswith("learner.")}
+        if own.keys() != stored.keys() or any(own[name].shape != stored[name].shape for name in own):
+            raise CheckpointError("the checkpoint's networks are not those that its manifest describes.")
+        for name, tensor in stored.items():
+            own[name].copy_(tensor)
+        replay = {name.removeprefix("replay."): t for name, t in tensors.items() if name.startswith("replay.")}
+        self.replay.restore(replay, [arrays[f"replay-{run}"] for run in range(len(self.members))])
+        self._environments.set_state(
+            {name.removeprefix("simulator-"): a for name, a in arrays.items() if name.startswith("simulator-")}
+        )
+        self._observations = tensors["observations"].numpy().copy()
+        self._returns = tensors["episode_returns"].numpy().copy()
+        for run, kept in enumerate(self.returns):
+            kept.extend(tensors[f"returns.{run}"].tolist())
+        self.step, self.updates = manifest["step"], manifest["updates"]
+        self.evaluations = manifest["evaluations"]
+        self.diverged = {int(run): cause for run, cause in manifest["diverged"].items()}
+        self.clock.restore(manifest["clock"])
+        self.seconds_to_save = float(manifest["seconds"])
+
+    def close(self) -> None:
+        """Release the simulators."""
+        for environments in (self._environments, *self._evaluation_environments.values()):
+            environments.close()
+
+
+def _checked_members(
+    algorithm: str, members: Sequence[Member | tuple[rl_acts.NetworkActivation, int]]
+) -> tuple[Member, ...]:
+    if algorithm not in ALGORITHMS:
+        raise ConfigError(f"algorithm is {algorithm!r}; allowed are {', '.join(ALGORITHMS)}.")
+    if not members:
+        raise ConfigError("a population has no members; give at least one, such as ('relu', 0).")
+    checked = []
+    for member in members:
+        one = member if isinstance(member, Member) else Member(member[0], member[0], member[1])
+        seed: object = one.seed
+        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= LARGEST_SEED:
+            raise ConfigError(f"seed is {seed!r}; allowed is a whole number from 0 to {LARGEST_SEED}.")
+        checked.append(one)
+    return tuple(checked)
+
+
+def _learner(algorithm: str, setting: Setting) -> TD3 | SAC:
+    if algorithm == "sac":
+        return SAC(setting)
+    return TD3(setting, critics=1 if algorithm == "ddpg" else 2)
+
+
+def _member_to_json(member: Member) -> dict[str, Any]:
+    try:
+        return {
+            "actor": _canonical(member.actor),
+            "critic": _canonical(member.critic),
+            "seed": member.seed,
+            "activation_lr": member.activation_lr,
+        }
+    except (rl_acts.ActivationError, TypeError) as error:
+        raise CheckpointError(
+            f"the activations of {member} have no name that a file could hold; rl_acts.register gives one: {error}"
+        ) from error
+
+
+def _canonical(activation: Any) -> str | list[str]:
+    if isinstance(activation, list | tuple):
+        return [str(rl_acts.parse(spec)) for spec in activation]
+    return str(rl_acts.parse(activation))
+
+
+def _member_from_json(plain: Mapping[str, Any]) -> Member:
+    return Member(plain["actor"], plain["critic"], plain["seed"], plain["activation_lr"])
+
+
+# Another version of any of these may give other bits from the same state.
+_LIBRARIES = ("torch", "numpy", "mujoco", "gymnasium", "rl_acts")
+
+
+def _check_place(folder: Path, manifest: Mapping[str, Any], device: str) -> None:
+    if manifest["device"] != device:
+        raise CheckpointError(
+            f"the checkpoint in {folder} was made on {manifest['device']}; training cannot go on as it was on {device}."
+        )
+    here, then = versions(), manifest["versions"]
+    others = [f"{name} {then.get(name)} (here {here[name]})" for name in _LIBRARIES if then.get(name) != here[name]]
+    if others:
+        raise CheckpointError(
+            f"the checkpoint in {folder} was made with {', '.join(others)}; training cannot go on as it was."
+        )
