@@ -1,9 +1,10 @@
-"""Agents: one training run from its configuration to its folder, and the policy that comes out.
+"""Agents: TD3, SAC and DDPG for a population of runs, the folders that runs leave, and the policies in them.
 
-The names below are imported when they are first used: training needs Stable-Baselines3 and MuJoCo, whose import takes
-seconds, and whoever only checks a configuration must not pay for it.
+Most names below are imported when they are first used: training needs PyTorch's optimisers and MuJoCo, and some of it
+Stable-Baselines3, whose import takes seconds, and whoever only checks a configuration must not pay for it.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from agents.config import ConfigError, RunConfig
@@ -11,30 +12,40 @@ from agents.device import DeviceError, resolve_device
 from agents.hyperparameters import HyperparameterError, resolve_hyperparameters
 
 if TYPE_CHECKING:
+    from agents.checkpoint import CheckpointError
+    from agents.learner import Member
     from agents.policy_file import Policy, PolicyError, load_policy
-    from agents.sb3_engine import train
+    from agents.population import Population
+    from agents.sb3_export import to_sb3
 
 __all__ = [
+    "CheckpointError",
     "ConfigError",
     "DeviceError",
     "HyperparameterError",
+    "Member",
     "Policy",
     "PolicyError",
+    "Population",
     "RunConfig",
     "load_policy",
     "resolve_device",
     "resolve_hyperparameters",
-    "train",
+    "to_sb3",
 ]
+
+_MODULES = {
+    "CheckpointError": "checkpoint",
+    "Member": "learner",
+    "Policy": "policy_file",
+    "PolicyError": "policy_file",
+    "Population": "population",
+    "load_policy": "policy_file",
+    "to_sb3": "sb3_export",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in {"Policy", "PolicyError", "load_policy"}:
-        from agents import policy_file  # noqa: PLC0415 - see the module's docstring
-
-        return getattr(policy_file, name)
-    if name == "train":
-        from agents import sb3_engine  # noqa: PLC0415 - see the module's docstring
-
-        return sb3_engine.train
+    if name in _MODULES:
+        return getattr(import_module(f"agents.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'agents' has no attribute {name!r}")

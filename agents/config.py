@@ -9,6 +9,8 @@ from agents.hyperparameters import ALGORITHMS, HyperparameterError, resolve_hype
 
 # NumPy's and Stable-Baselines3's seeds are 32-bit numbers.
 LARGEST_SEED = 2**32 - 1
+# The first is the default.
+ENGINES = ("population", "sb3")
 
 
 class ConfigError(ValueError):
@@ -33,6 +35,7 @@ class RunConfig:
         hyperparameters: All hyperparameters of the algorithm, by Stable-Baselines3's names.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
         threads: Threads that PyTorch may use.
+        engine: ``"population"`` (several runs train in one process) or ``"sb3"`` (Stable-Baselines3, one run).
 
     Raises:
         ConfigError: A field has a wrong type or value.
@@ -51,10 +54,13 @@ class RunConfig:
     hyperparameters: Mapping[str, Any] = field(hash=False)
     device: str = "auto"
     threads: int = 1
+    engine: str = ENGINES[0]
 
     def __post_init__(self) -> None:
         if self.algorithm not in ALGORITHMS:
             raise ConfigError(f"algorithm is {self.algorithm!r}; allowed are {', '.join(ALGORITHMS)}.")
+        if self.engine not in ENGINES:
+            raise ConfigError(f"engine is {self.engine!r}; allowed are {', '.join(ENGINES)}.")
         for name, least in (("steps", 1), ("evaluation_every", 1), ("evaluation_episodes", 1), ("threads", 1)):
             self._check_whole(name, least)
         self._check_whole("seed", 0)
@@ -92,10 +98,11 @@ class RunConfig:
             ConfigError: A field is missing, unknown or wrong.
         """
         names = {entry.name for entry in fields(cls)}
-        unknown, missing = sorted(set(plain) - names), sorted(names - {"device", "threads"} - set(plain))
+        unknown, missing = sorted(set(plain) - names), sorted(names - {"device", "threads", "engine"} - set(plain))
         if unknown or missing:
             raise ConfigError(f"configuration of a run: unknown fields {unknown}, missing fields {missing}.")
-        return cls(**plain)
+        # Records without the field are from before there was a choice.
+        return cls(**{"engine": "sb3", **plain})
 
 
 def _canonical(name: str, activation: str | list[str] | tuple[str, ...]) -> str | tuple[str, ...]:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from agents.layout import Layout
+from agents.layout import ALIGNMENT, Layout, aligned
 from agents.lifting import ActivationGroup, Backward
 
 # Pre-activations of one portion: 256 kB of float32, so that what one product writes the next still finds in the cache.
@@ -35,7 +35,7 @@ class _Portion:
 
     def input(self, x: Tensor) -> Tensor:
         part = x[self.runs]
-        return part if self.repeat == 1 else part.repeat_interleave(self.repeat, 0)
+        return _aligned(part if self.repeat == 1 else part.repeat_interleave(self.repeat, 0))
 
 
 class PopulationNetwork:
@@ -167,7 +167,7 @@ class PopulationNetwork:
             part = _back_through(portion, record, gradient[place : place + count], columns, learn=learn)
             place += count
             if of_input is not None and part is not None:
-                of_input[portion.runs] += part.view(-1, portion.repeat, *part.shape[1:]).sum(1)
+                of_input[portion.runs] += part.reshape(-1, portion.repeat, *part.shape[1:]).sum(1)
         return of_input
 
     def own_gradients(self) -> list[Tensor]:
@@ -177,6 +177,9 @@ class PopulationNetwork:
     def portions(self, first: bool, rows: int) -> list[_Portion]:
         """Return the portions for batches of so many rows."""
         most = max(1, _NUMBERS_PER_PORTION // (rows * max(self.layout.sizes[1:])))
+        if any(rows * width % ALIGNMENT for width in self.layout.sizes[1:-1]):
+            # In a stack only the first network's numbers would begin at a cache line.
+            most = 1
         key = (first, most)
         if key not in self._portions:
             self._portions[key] = list(self._cut(first, most))
@@ -250,7 +253,10 @@ def _through(portion: _Portion, h: Tensor, result: Tensor, *, record: bool) -> _
 
 def _last_product(portion: _Portion, bias: Tensor, h: Tensor, weight: Tensor, result: Tensor) -> None:
     if weight.shape[2] > 1 or portion.single:
-        torch.baddbmm(bias, h, weight, out=result)
+        if _is_aligned(result):
+            torch.baddbmm(bias, h, weight, out=result)
+        else:
+            result.copy_(torch.baddbmm(bias, h, weight, out=_room(*result.shape, like=result)))
     else:
         # With a single column the batched product runs at a tenth of memory speed.
         torch.sum(h * weight.mT, 2, keepdim=True, out=result)
@@ -260,6 +266,7 @@ def _last_product(portion: _Portion, bias: Tensor, h: Tensor, weight: Tensor, re
 def _back_through(
     portion: _Portion, record: _Record, gradient: Tensor, columns: slice | None, *, learn: bool
 ) -> Tensor | None:
+    gradient = _aligned(gradient)
     for (weight, _), (of_weight, of_bias), (h, back) in zip(
         reversed(portion.weights), reversed(portion.gradients), reversed(record), strict=True
     ):
@@ -267,11 +274,35 @@ def _back_through(
             torch.bmm(h.mT, gradient, out=of_weight)
             torch.sum(gradient, 1, keepdim=True, out=of_bias)
         if back is None:
-            return None if columns is None else torch.bmm(gradient, weight[:, columns].mT)
+            if columns is None:
+                return None
+            count, rows, _ = gradient.shape
+            room = _room(count, rows, columns.stop - columns.start, like=gradient)
+            return torch.bmm(gradient, weight[:, columns].mT, out=room)
         # An outer product is a plain multiplication.
         before = gradient * weight.mT if weight.shape[2] == 1 else torch.bmm(gradient, weight.mT)
         gradient = back(before)
     raise ValueError("the first layer's input has no activation before it")
+
+
+def _room(count: int, rows: int, width: int, *, like: Tensor) -> Tensor:
+    """Return a tensor ``(count, rows, width)`` in which each network's numbers begin at a cache line.
+
+    Where a matrix begins decides which of its columns a vectorised product treats apart, and so its last bits: each
+    network must find the same as if it were alone.
+    """
+    return like.new_empty(count * aligned(rows * width)).as_strided(
+        (count, rows, width), (aligned(rows * width), width, 1)
+    )
+
+
+def _is_aligned(values: Tensor) -> bool:
+    """Return whether each network's numbers begin at a cache line, for a part of an array that begins at one."""
+    return values.is_contiguous() and values.shape[1] * values.shape[2] % ALIGNMENT == 0
+
+
+def _aligned(values: Tensor) -> Tensor:
+    return values if _is_aligned(values) else _room(*values.shape, like=values).copy_(values)
 
 
 class _Explicit(torch.autograd.Function):

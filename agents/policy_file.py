@@ -32,6 +32,9 @@ class Policy(nn.Module):
             ``actor_widths``, ``critic_widths``, ``critics``, ``actor_activation``, ``critic_activation``,
             ``action_low`` and ``action_high``.
 
+    Attributes:
+        manifest: As given.
+
     Raises:
         ActivationError: The activations are unknown here or do not fit the widths.
     """
@@ -41,6 +44,7 @@ class Policy(nn.Module):
 
     def __init__(self, manifest: Mapping[str, Any]) -> None:
         super().__init__()
+        self.manifest = dict(manifest)
         observations, actions = manifest["observation_size"], manifest["action_size"]
         widths = manifest["actor_widths"]
         self.actor = rl_acts.mlp([observations, *widths, actions], manifest["actor_activation"])

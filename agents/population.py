@@ -203,7 +203,7 @@ class Population:
         batch = self.replay.sample(self._sampling.at(self.updates)[0])
         shape = batch.actions.shape
         noise = tuple(numbers.view(shape) for numbers in self._noise.at(self.updates))
-        losses = self.learner.update(batch, noise, moves_policy=self.learner.moves_policy(self.updates))
+        losses = self.learner.update(batch, noise, delayed=self.learner.delayed_is_due(self.updates))
         self.losses.update(losses)
         for name, loss in losses.items():
             self._end_unless_finite(name, loss)

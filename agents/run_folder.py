@@ -6,16 +6,19 @@
 ``progress.json``          where training is, rewritten about once a second
 ``policy.safetensors``     actor and critics at the end (with ``policy.json``)
 ``events.out.tfevents.*``  TensorBoard curves with Stable-Baselines3's tag names
-``log.txt``                what the run's process wrote to its output
 =========================  =================================================================
+
+A cohort is the runs that train in one process. Its folder holds ``log.txt``, what that process wrote to its output, and
+``checkpoint/`` while training is not over.
 """
 
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from time import sleep
 from typing import Any, TextIO
 
 import numpy as np
@@ -27,9 +30,13 @@ RUN_FILE = "run.json"
 EVALUATIONS_FILE = "evaluations.csv"
 PROGRESS_FILE = "progress.json"
 LOG_FILE = "log.txt"
-# A run in one of these stays as it is; any other is trained again from its start.
+CHECKPOINT_FOLDER = "checkpoint"
+# In a cohort's checkpoint; it is there if and only if the checkpoint is complete.
+_CHECKPOINT_FILE = "manifest.json"
+# A run in one of these stays as it is; any other is trained on.
 FINAL_STATES = ("done", "diverged")
 _LOCK_FILE = ".lock"
+_SECONDS_BETWEEN_TRIES = 0.1
 _CLOCK_COLUMNS = ("wall_s", "act_s", "simulate_s", "learn_s", "evaluate_s")
 _FROM_AN_ATTEMPT = (
     EVALUATIONS_FILE,
@@ -59,20 +66,51 @@ def now() -> str:
     return datetime.now(tz=UTC).isoformat(timespec="seconds")
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a run's folder alone, waiting until another process has let go of it.
+def checkpoint_file(checkpoint: Path) -> Path:
+    """Return the file that is in a checkpoint's folder if and only if the checkpoint is complete."""
+    return checkpoint / _CHECKPOINT_FILE
 
-    After the death of a supervisor its last workers may still be closing their files when the next supervisor starts
-    the same run.
+
+@contextmanager
+def locked(folders: Iterable[Path], should_stop: Callable[[], bool] = lambda: False) -> Iterator[bool]:
+    """Hold runs' folders alone, waiting until other processes have let go of them.
+
+    After the death of a supervisor its last workers may still be saving when the next supervisor starts the same runs.
+
+    Args:
+        folders: Of the runs.
+        should_stop: Asked while waiting.
+
+    Yields:
+        Whether they are held; False if waiting was ended by `should_stop`.
     """
-    with (folder / _LOCK_FILE).open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
+    with ExitStack() as stack:
+        # In one order for all, or two processes could each wait for the other.
+        streams = [stack.enter_context((folder / _LOCK_FILE).open("w")) for folder in sorted(folders)]
+        while not (held := all(map(_lock, streams))) and not should_stop():
+            sleep(_SECONDS_BETWEEN_TRIES)
+        yield held
+
+
+def is_locked(folder: Path) -> bool:
+    """Return whether a process holds a run's folder."""
+    try:
+        with (folder / _LOCK_FILE).open("r") as stream:
+            return not _lock(stream)
+    except FileNotFoundError:
+        return False
+
+
+def _lock(stream: TextIO) -> bool:
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def remove_attempt(folder: Path) -> None:
-    """Remove what an earlier, unfinished attempt left; its ``run.json`` and ``log.txt`` stay."""
+    """Remove what an earlier, unfinished attempt left; its ``run.json`` stays."""
     for pattern in _FROM_AN_ATTEMPT:
         for path in folder.glob(pattern):
             path.unlink()
@@ -105,8 +143,25 @@ def write_progress(folder: Path, step: int, seconds: Mapping[str, float]) -> Non
     temporary.replace(folder / PROGRESS_FILE)
 
 
+def read_progress(folder: Path) -> tuple[int, float | None]:
+    """Return a run's environment steps so far and its steps per second, which may be None.
+
+    They come from ``progress.json``, else from ``run.json``; without either a run has made no step.
+    """
+    for name, key in ((PROGRESS_FILE, "step"), (RUN_FILE, "steps_done")):
+        try:
+            content = read_json(folder / name)
+            rate = content.get("steps_per_s")
+            return int(content[key]), None if rate is None else float(rate)
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return 0, None
+
+
 class EvaluationWriter:
     """Appends evaluations to ``evaluations.csv``, each safely on the disk before training goes on.
+
+    A file that is there is gone on with.
 
     Args:
         folder: The run's folder.
@@ -114,7 +169,11 @@ class EvaluationWriter:
     """
 
     def __init__(self, folder: Path, episodes: int) -> None:
-        self._stream: TextIO = (folder / EVALUATIONS_FILE).open("x", encoding="utf-8", newline="")
+        path = folder / EVALUATIONS_FILE
+        begun = path.exists()
+        self._stream: TextIO = path.open("a", encoding="utf-8", newline="")
+        if begun:
+            return
         columns = ["step"]
         columns += [f"episode_return_{index}" for index in range(episodes)]
         columns += [f"episode_length_{index}" for index in range(episodes)]

@@ -2,7 +2,9 @@
 
 Haarnoja et al., "Soft actor-critic algorithms and applications" (arXiv 1812.05905), Algorithm 1 with twin critics and,
 if asked for, automatic entropy adjustment (section 5), in Stable-Baselines3's order of operations: the policy is
-sampled, the entropy coefficient is updated but used with its old value, then critics, actor, targets.
+sampled, the entropy coefficient is updated but used with its old value, then critics, actor, targets. One thing
+differs: ``target_update_interval`` counts the updates of the whole training; Stable-Baselines3 counts those between two
+collections, so that there, with one, it has no effect.
 """
 
 import math
@@ -46,7 +48,7 @@ class SAC:
     def __init__(self, setting: Setting) -> None:
         values = setting.hyperparameters
         self._gamma, self._tau = values["gamma"], values["tau"]
-        self._target_update_interval = values["target_update_interval"]
+        self._target_update_interval = int(values["target_update_interval"])
         wanted = values["target_entropy"]
         self._target_entropy = -float(setting.action_size) if wanted == "auto" else float(wanted)
         actors, critics = build_stacks(setting, critics=2, gaussian=True)
@@ -83,10 +85,9 @@ class SAC:
         mean, log_std = self.actor(observations)[:, 0].chunk(2, dim=-1)
         return torch.tanh(mean + log_std.clamp(_LOG_STD_MIN, _LOG_STD_MAX).exp() * noise)
 
-    def moves_policy(self, update: int) -> bool:
-        """Return whether the update of this number, from 1, changes the actor: each does."""
-        del update
-        return True
+    def delayed_is_due(self, update: int) -> bool:
+        """Return whether the update of this number, from 1, is one of the targets too."""
+        return update % self._target_update_interval == 0
 
     def _sample(self, observations: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Return actions ``(P, B, A)`` and the logarithms of their densities ``(P, B)``."""
@@ -96,19 +97,18 @@ class SAC:
         gaussian = -0.5 * noise.square() - log_std - 0.5 * math.log(2.0 * math.pi)
         return actions, (gaussian - (1.0 - actions.square() + _EPSILON).log()).sum(-1)
 
-    def update(self, batch: Batch, noise: tuple[Tensor, ...], *, moves_policy: bool = True) -> Losses:
+    def update(self, batch: Batch, noise: tuple[Tensor, ...], *, delayed: bool = True) -> Losses:
         """Make one update of every run.
 
         Args:
             batch: Transitions.
             noise: Standard normal numbers for the actions at the observations and at the next ones, each of shape
                 ``(P, B, A)``.
-            moves_policy: Always true.
+            delayed: Whether it is the targets' turn.
 
         Returns:
             ``critic_loss``, ``actor_loss`` and ``ent_coef``, shape ``(P,)``.
         """
-        del moves_policy
         actions, log_density = self._sample(batch.observations, noise[0])
         coefficient = self.log_entropy_coefficient.detach().exp()
         self._update_entropy_coefficient(log_density.detach())
@@ -129,7 +129,8 @@ class SAC:
         self.actor.gradients(actor_loss.sum())
         self._actor_optimiser.step()
 
-        move_towards((self.critic,), (self.critic_target,), self._tau)
+        if delayed:
+            move_towards((self.critic,), (self.critic_target,), self._tau)
         return {"critic_loss": critic_loss.detach(), "actor_loss": actor_loss.detach(), "ent_coef": coefficient}
 
     def _update_entropy_coefficient(self, log_density: Tensor) -> None:

@@ -1,6 +1,6 @@
 """Trains one run with Stable-Baselines3 and writes its folder."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -12,6 +12,7 @@ from stable_baselines3.common.logger import configure
 
 from agents.clock import Clock
 from agents.config import RunConfig
+from agents.control import InterruptedRun
 from agents.device import resolve_device
 from agents.divergence import check_array
 from agents.environment import make_training_environment
@@ -23,18 +24,20 @@ from agents.sb3_policy import save_model
 _SECONDS_BETWEEN_PROGRESS = 1.0
 
 
-def train(config: RunConfig, folder: Path) -> Mapping[str, Any]:
+def train(config: RunConfig, folder: Path, should_stop: Callable[[], bool] = lambda: False) -> Mapping[str, Any]:
     """Train one run and leave curves, TensorBoard events and the policy in its folder.
 
     Args:
         config: The run.
         folder: Exists and holds nothing of an earlier attempt.
+        should_stop: Asked at every environment step, also of evaluations.
 
     Returns:
         ``steps_done`` and ``steps_per_s`` (environment steps per second of training without evaluation).
 
     Raises:
         DivergedError: Something became NaN or infinite; the evaluations so far are on the disk.
+        InterruptedRun: `should_stop` said so.
         TaskError, ActivationError, DeviceError: The configuration does not fit this machine or these libraries.
     """
     torch.set_num_threads(config.threads)
@@ -42,7 +45,7 @@ def train(config: RunConfig, folder: Path) -> Mapping[str, Any]:
     environment = make_training_environment(config.task, clock)
     model = build_model(config, environment, resolve_device(config.device), clock)
     model.set_logger(configure(str(folder), ["tensorboard"]))
-    recorder = _Recorder(config, folder, clock)
+    recorder = _Recorder(config, folder, clock, should_stop)
     clock.restart()
     try:
         model.learn(config.steps, callback=recorder)
@@ -59,8 +62,9 @@ class _Recorder(BaseCallback):
 
     model: WatchedAlgorithm
 
-    def __init__(self, config: RunConfig, folder: Path, clock: Clock) -> None:
+    def __init__(self, config: RunConfig, folder: Path, clock: Clock, should_stop: Callable[[], bool]) -> None:
         super().__init__()
+        self._should_stop = should_stop
         self._config = config
         self._folder = folder
         self._clock = clock
@@ -73,6 +77,7 @@ class _Recorder(BaseCallback):
         self._progress()
 
     def _on_step(self) -> bool:
+        self._check_stop()
         step = self.num_timesteps
         # The last evaluation waits for the last update, so that it is of the policy that is saved.
         if step % self._config.evaluation_every == 0 and step < self._config.steps:
@@ -102,7 +107,12 @@ class _Recorder(BaseCallback):
         self.logger.record("eval/mean_ep_length", float(evaluation.lengths.mean()))
         self.logger.dump(self.num_timesteps)
 
+    def _check_stop(self) -> None:
+        if self._should_stop():
+            raise InterruptedRun
+
     def _act(self, observations: NDArray[Any]) -> NDArray[Any]:
+        self._check_stop()
         actions, _ = self.model.policy.predict(observations, deterministic=True)
         check_array("action in evaluation", actions, self.num_timesteps)
         return actions

@@ -58,17 +58,17 @@ class TD3:
         """Return actions with Gaussian noise, clipped to [-1, 1]; `noise` is standard normal, ``(P, B, A)``."""
         return (self.act(observations) + self._exploration_noise * noise).clamp(-1.0, 1.0)
 
-    def moves_policy(self, update: int) -> bool:
-        """Return whether the update of this number, from 1, changes the actor."""
+    def delayed_is_due(self, update: int) -> bool:
+        """Return whether the update of this number, from 1, is one of actor and targets too."""
         return update % self._policy_delay == 0
 
-    def update(self, batch: Batch, noise: tuple[Tensor, ...], *, moves_policy: bool) -> Losses:
+    def update(self, batch: Batch, noise: tuple[Tensor, ...], *, delayed: bool) -> Losses:
         """Make one update of every run.
 
         Args:
             batch: Transitions.
             noise: Standard normal numbers for the target actions, shape ``(P, B, A)``.
-            moves_policy: Whether it is the actor's turn, and the targets'.
+            delayed: Whether it is the actor's turn, and the targets'.
 
         Returns:
             ``critic_loss`` and, if the actor was updated, ``actor_loss``, shape ``(P,)``.
@@ -84,7 +84,7 @@ class TD3:
         critic_loss = (values - targets.unsqueeze(1)).square().mean(2).sum(1)
         self.critic.gradients(critic_loss.sum())
         self._critic_optimiser.step()
-        if not moves_policy:
+        if not delayed:
             return {"critic_loss": critic_loss.detach()}
 
         actions = self.act(batch.observations)

@@ -70,12 +70,15 @@ class _Cohort:
         self._configs, self._control = configs, control
         # Only MuJoCo's eleven tasks can be saved; runs on others begin again.
         self._checkpoint = checkpoint if population.can_be_saved else None
-        self._over: set[int] = set()
-        self._writers, self._events = [], []
-        for folder in folders:
-            _keep_rows(folder / EVALUATIONS_FILE, population.evaluations)
-            self._writers.append(EvaluationWriter(folder, self._config.evaluation_episodes))
-            self._events.append(SummaryWriter(str(folder), purge_step=population.step + 1 if population.step else None))
+        # What a run that diverged before the checkpoint left is complete and stays as it is.
+        self._over = set(population.diverged)
+        self._writers: dict[int, EvaluationWriter] = {}
+        self._events: dict[int, SummaryWriter] = {}
+        for run in sorted(set(range(len(folders))) - self._over):
+            _keep_rows(folders[run] / EVALUATIONS_FILE, population.evaluations)
+            self._writers[run] = EvaluationWriter(folders[run], self._config.evaluation_episodes)
+            begin = population.step + 1 if population.step else None
+            self._events[run] = SummaryWriter(str(folders[run]), purge_step=begin)
         self._progress_due = self._checkpoint_due = 0.0
         self._plan_checkpoint()
 
@@ -95,9 +98,9 @@ class _Cohort:
             self._progress()
 
     def close(self) -> None:
-        for writer in self._writers:
+        for writer in self._writers.values():
             writer.close()
-        for events in self._events:
+        for events in self._events.values():
             events.close()
         self._population.close()
 
@@ -142,7 +145,7 @@ class _Cohort:
     def _write_events(self) -> None:
         population = self._population
         losses = {name: values.cpu().numpy() for name, values in population.losses.items()}
-        for run, events in enumerate(self._events):
+        for run, events in self._events.items():
             if run in self._over:
                 continue
             if population.returns[run]:
@@ -178,7 +181,7 @@ class _Cohort:
     def _save(self) -> None:
         if self._checkpoint is not None:
             # What belongs to steps before the checkpoint must be on the disk when it is.
-            for events in self._events:
+            for events in self._events.values():
                 events.flush()
             self._population.save(self._checkpoint)
         self._plan_checkpoint()

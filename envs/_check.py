@@ -28,13 +28,10 @@ def check_task(task_id: str) -> Task:
     """
     if any(row.id == task_id for row in tasks()):
         return task(task_id)
-    if task_id not in gymnasium.registry:
-        # Gymnasium's registry still lists old versions that no longer run here, so the tasks of today come first.
-        hint = nearest(task_id, [row.id for row in tasks()]) or nearest(task_id, list(gymnasium.registry))
-        raise TaskError(f"unknown environment {task_id!r}.{hint} {_ALLOWED}.")
-    environment = _build(task_id)
+    refuse_unknown_id(task_id)
+    environment = build(task_id)
     try:
-        return _describe(task_id, environment)
+        return describe(task_id, environment)
     finally:
         environment.close()
 
@@ -51,22 +48,48 @@ def make_environment(task_id: str) -> gymnasium.Env[Any, Any]:
     Raises:
         TaskError: The environment cannot be built.
     """
-    environment = _build(task_id)
+    environment = build(task_id)
     shape = environment.observation_space.shape
     return environment if shape is not None and len(shape) == 1 else gymnasium.wrappers.FlattenObservation(environment)
 
 
-def _build(task_id: str) -> gymnasium.Env[Any, Any]:
+def refuse_unknown_id(task_id: str) -> None:
+    """Raise unless Gymnasium has an environment of this name.
+
+    Raises:
+        TaskError: The id is not registered; the message names the nearest that are.
+    """
+    if task_id not in gymnasium.registry:
+        # Gymnasium's registry still lists old versions that no longer run here, so the tasks of today come first.
+        hint = nearest(task_id, [row.id for row in tasks()]) or nearest(task_id, list(gymnasium.registry))
+        raise TaskError(f"unknown environment {task_id!r}.{hint} {_ALLOWED}.")
+
+
+def build(task_id: str, **kwargs: Any) -> gymnasium.Env[Any, Any]:
+    """Build one environment with its time limit.
+
+    Args:
+        task_id: A Gymnasium id.
+        **kwargs: Arguments of `gymnasium.make` and of the environment's constructor.
+
+    Raises:
+        TaskError: The environment cannot be built.
+    """
     try:
         # Gymnasium's checker repeats at every first step what `check_task` has settled, and costs time in each
         # environment.
-        return gymnasium.make(task_id, disable_env_checker=True)
+        return gymnasium.make(task_id, disable_env_checker=True, **kwargs)
     except Exception as error:
         # An environment's constructor is somebody else's code and may raise anything, such as a missing library.
         raise TaskError(f"environment {task_id!r} cannot be built: {error}") from error
 
 
-def _describe(task_id: str, environment: gymnasium.Env[Any, Any]) -> Task:
+def describe(task_id: str, environment: gymnasium.Env[Any, Any]) -> Task:
+    """Return what an agent must know of an environment that was built.
+
+    Raises:
+        TaskError: Its observations are no Box, or its actions no Box of finite bounds.
+    """
     observations, actions = environment.observation_space, environment.action_space
     if not isinstance(observations, Box):
         raise TaskError(f"{task_id}: observations are {observations}. {_ALLOWED}.")

@@ -5,9 +5,10 @@ environment. The table lets a study file be checked without building a simulator
 """
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from envs._errors import TaskError
+from envs._scores import RANDOM, REFERENCE, ReferenceScore
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,9 @@ class Task:
         action_bound: Largest magnitude that a component of an action may have.
         time_limit: Steps after which an episode is cut off, or None if it never is.
         reward_threshold: Return at which Gymnasium calls the task solved, or None where it states none.
+        random_score: Mean return of uniformly random actions over 100 episodes on MuJoCo 3.17 (`envs._scores` says
+            how), or None where nobody measured it.
+        reference_scores: Published results of TD3 and SAC at a million steps; empty where there are none.
     """
 
     id: str
@@ -29,9 +33,11 @@ class Task:
     action_bound: float
     time_limit: int | None
     reward_threshold: float | None
+    random_score: float | None = None
+    reference_scores: tuple[ReferenceScore, ...] = ()
 
 
-_TASKS = (
+_BARE = (
     Task("Ant-v5", 105, 8, 1.0, 1000, 6000.0),
     Task("HalfCheetah-v5", 17, 6, 1.0, 1000, 4800.0),
     Task("Hopper-v5", 11, 3, 1.0, 1000, 3800.0),
@@ -44,6 +50,7 @@ _TASKS = (
     Task("Swimmer-v5", 8, 2, 1.0, 1000, 360.0),
     Task("Walker2d-v5", 17, 6, 1.0, 1000, None),
 )
+_TASKS = tuple(replace(row, random_score=RANDOM[row.id], reference_scores=REFERENCE.get(row.id, ())) for row in _BARE)
 _BY_ID = {row.id: row for row in _TASKS}
 
 

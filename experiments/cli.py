@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 import rl_acts
 from agents import DeviceError, resolve_device
 from envs import TaskError
+from experiments.budget import Budget, read_budget
 from experiments.commands import (
     EXIT_BAD_INPUT,
     EXIT_DONE,
@@ -51,7 +52,27 @@ Device = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option("--workers", min=1, help="Most runs at once. Default: one per usable core; on a GPU at most 4."),
+    typer.Option("--workers", min=1, help="Most processes at once. Default: one per usable core; on a GPU at most 4."),
+]
+Engine = Annotated[
+    str | None,
+    typer.Option("--engine", help="population (several runs train in one process) or sb3. Default: the study's."),
+]
+Cohort = Annotated[
+    int | None,
+    typer.Option(
+        "--cohort",
+        min=1,
+        help="Most runs that train in one process. Default: as many as keep all workers busy and fit the memory, at "
+        "most 10, on a GPU 20.",
+    ),
+]
+TimeBudget = Annotated[
+    str | None,
+    typer.Option("--time-budget", help="End within this time, saved, as in 9m or 1h30m; the same command goes on."),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="List the runs, estimate time, disk and memory, and start nothing.")
 ]
 Activation = "a name, a call such as swim(k=0.7), or a list [relu, swish] with one per hidden layer"
 
@@ -94,9 +115,14 @@ def train(  # noqa: PLR0913 - each is an option of the command
     settings: Set = None,
     out: Out = None,
     device: Device = None,
+    engine: Engine = None,
     workers: Workers = None,
+    cohort: Cohort = None,
+    time_budget: TimeBudget = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Train one choice of activations on one task, without a study file."""
+    budget = _budget(time_budget)
     document = study_from_options(
         {
             "--algo": algo,
@@ -113,25 +139,33 @@ def train(  # noqa: PLR0913 - each is an option of the command
             "--net-arch": net_arch,
         }
     )
-    override(document, settings or [])
-    raise typer.Exit(run_study(document, Settings(context.obj, out, device, workers)))
+    override(document, settings or [], {"engine": engine})
+    raise typer.Exit(run_study(document, Settings(context.obj, out, device, workers, cohort, budget, dry_run)))
 
 
 @app.command()
-def run(
+def run(  # noqa: PLR0913 - each is an option of the command
     context: typer.Context,
     study: Annotated[Path, typer.Argument(help="The study's YAML file.")],
     *,
     settings: Set = None,
     out: Out = None,
     device: Device = None,
+    engine: Engine = None,
     workers: Workers = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and start nothing.")] = False,
+    cohort: Cohort = None,
+    time_budget: TimeBudget = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Run a study; the same command again does only what is not done."""
+    budget = _budget(time_budget)
     document = read_yaml(study)
-    override(document, settings or [])
-    raise typer.Exit(run_study(document, Settings(context.obj, out, device, workers, dry_run)))
+    override(document, settings or [], {"engine": engine})
+    raise typer.Exit(run_study(document, Settings(context.obj, out, device, workers, cohort, budget, dry_run)))
+
+
+def _budget(text: str | None) -> Budget | None:
+    return None if text is None else Budget(read_budget(text))
 
 
 @app.command()
@@ -184,6 +218,23 @@ def activations(
         raise InputError(str(error)) from error
 
 
+@benchmarks.command("envs")
+def environments(
+    tasks: Annotated[
+        list[str] | None, typer.Argument(help="Gymnasium ids. Default: the five large robots.", metavar="TASK...")
+    ] = None,
+    *,
+    num_envs: Annotated[int, typer.Option("--num-envs", min=1, help="Environments of each contestant.")] = 10,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Stepping threads.")] = 2,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Turns that each contestant has.")] = 5,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Steps of all environments in one turn.")] = 500,
+) -> None:
+    """Measure stepping, relative to a loop over Gymnasium's environments and to EnvPool where it is installed."""
+    from experiments.bench_envs import BenchSettings, bench_envs_table  # noqa: PLC0415 - it loads the simulator
+
+    typer.echo(bench_envs_table(tasks, BenchSettings(num_envs, threads, rounds, steps)), nl=False)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
@@ -191,7 +242,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: In place of those of the process.
 
     Returns:
-        The exit code: 0 done, 1 some runs failed or diverged or the study stopped, 2 bad input, 130 interrupted.
+        The exit code: 0 done, 1 some runs failed or diverged or the study stopped, 2 bad input, 130 interrupted or
+        out of time.
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
     command = shlex.join(["python", "-m", "experiments", *words])

@@ -14,12 +14,16 @@ from rich.console import Console
 from agents import DeviceError, resolve_device
 from agents.device import device_name
 from agents.machine import usable_cores
+from experiments.budget import Budget
+from experiments.cohorts import has_checkpoint
 from experiments.display import make_display
 from experiments.finished_runs import check_versions, lost
 from experiments.overview import counts, duration, time_left, views
+from experiments.preview import preview
 from experiments.problems import InputError, StoppedError
 from experiments.registry import Entry, Registry, run_key, say
-from experiments.runner import Plan, Supervisor
+from experiments.runner import Ending, Plan, Supervisor
+from experiments.schedule import Limits, make_schedule
 from experiments.study import Study, read_study
 from experiments.study_folder import REGISTRY_FILE, check_folder, made, read_study_file, registered, write_study
 from experiments.table import runs_table
@@ -39,14 +43,19 @@ class Settings:
         command: What the user typed, for the record.
         out: The study's folder; None takes ``runs/<study name>``.
         device: In place of the study's; None keeps it.
-        workers: Most runs at once; None takes one per usable core, on a GPU at most 4.
-        dry_run: Only list the runs.
+        workers: Most cohorts at once; None takes one per usable core, on a GPU at most 4.
+        cohort: Most runs of a cohort; None takes what keeps all workers busy, fits the memory and is no more than 10,
+            on a GPU 20.
+        budget: Time that the command may take; None for as long as it needs.
+        dry_run: Only say what would be done.
     """
 
     command: str
     out: Path | None
     device: str | None
     workers: int | None
+    cohort: int | None = None
+    budget: Budget | None = None
     dry_run: bool = False
 
 
@@ -58,7 +67,7 @@ def run_study(document: Document, settings: Settings) -> int:
         settings: How.
 
     Returns:
-        The exit code: 0 done, 1 some runs failed or diverged, 130 interrupted.
+        The exit code: 0 done, 1 some runs failed or diverged, 130 interrupted or out of time.
 
     Raises:
         InputError: Anything is wrong with the input; nothing has been started or written.
@@ -70,16 +79,28 @@ def run_study(document: Document, settings: Settings) -> int:
     workers = settings.workers or _default_workers(device)
     folder = settings.out or _RUNS_ROOT / study.name
     check_folder(folder, study, document)
-    configs = list(study.runs())
-    check_versions(folder, registered(folder), [run_key(config) for config in configs])
+    configs = {run_key(config): config for config in study.runs()}
+    entries = registered(folder)
+    check_versions(folder, entries, configs)
+    schedule = make_schedule(folder, entries, configs, Limits(device, workers, settings.cohort))
     console = Console()
     _line(console, f"study     {study.name}: {len(configs)} runs of {study.steps:,} steps in {folder}")
-    _line(console, f"device    {device} ({device_name(device)}), {min(workers, len(configs))} runs at once")
+    _line(console, f"device    {device} ({device_name(device)}), {schedule.say()}")
     if settings.dry_run:
-        _list_runs(console, study, folder)
+        for line in preview(folder, entries, configs, schedule, device):
+            _line(console, line)
         return EXIT_DONE
     registry = _prepare(folder, study, document, settings.command)
-    plan = Plan(folder, configs, str(device), workers, settings.command)
+    plan = Plan(
+        folder,
+        list(configs.values()),
+        str(device),
+        workers,
+        settings.command,
+        sizes=schedule.sizes,
+        sharing=schedule.at_once,
+        budget=settings.budget,
+    )
     try:
         return _carry_out(console, plan, registry)
     except sqlite3.DatabaseError as error:
@@ -94,8 +115,8 @@ def _carry_out(console: Console, plan: Plan, registry: Registry) -> int:
         reason = lost(plan.folder, entry)
         if reason is not None and entry.key in wanted and registry.reopen(entry):
             _line(console, f"again     {say(entry.key)}: it was {entry.state}, but {reason}")
-    completed = Supervisor(plan, registry, make_display(console, plan.workers)).run()
-    return _conclude(console, plan.folder, registry.entries(), completed=completed)
+    ending = Supervisor(plan, registry, make_display(console, plan.workers)).run()
+    return _conclude(console, plan, registry.entries(), ending)
 
 
 def show_status(folder: Path) -> int:
@@ -112,7 +133,7 @@ def show_status(folder: Path) -> int:
     rows = views(folder, entries, int(facts["steps"]))
     console = Console()
     console.print(runs_table(rows))
-    active = sum(row.state == "running" for row in rows)
+    active = len({row.cohort or row.key for row in rows if row.state == "running"})
     left = duration(time_left(rows, active)) if active else "-"
     _line(console, f"{facts['name']}: {counts(entries)}; time left {left}")
     return EXIT_DONE
@@ -146,26 +167,32 @@ def _prepare(folder: Path, study: Study, document: Document, command: str) -> Re
     return registry
 
 
-def _list_runs(console: Console, study: Study, folder: Path) -> None:
-    entries = {entry.key: entry for entry in registered(folder)}
-    for key in map(run_key, study.runs()):
-        entry = entries.get(key)
-        reason = None if entry is None else lost(folder, entry)
-        state = "pending" if entry is None or reason is not None else entry.state
-        _line(console, f"{state:<9} {say(key)}{'' if reason is None else f' again: {reason}'}")
-    _line(console, "dry run: nothing was started or written")
-
-
-def _conclude(console: Console, folder: Path, entries: Sequence[Entry], *, completed: bool) -> int:
-    _line(console, f"result    {counts(entries)} in {folder}")
+def _conclude(console: Console, plan: Plan, entries: Sequence[Entry], ending: Ending) -> int:
+    _line(console, f"result    {counts(entries)} in {plan.folder}")
     unlucky = [entry for entry in entries if entry.state in {"failed", "diverged"}]
     for entry in unlucky:
         _line(console, f"{entry.state:<9} {say(entry.key)}: {entry.cause}")
-    if not completed:
-        _line(console, "interrupted: the same command goes on; runs not done start at step 0 again")
+    if ending is not Ending.COMPLETED:
+        _line(console, f"{_reason(plan, ending)}: the same command goes on{_from_where(plan, entries)}")
         return EXIT_INTERRUPTED
-    _line(console, f"next      {shlex.join([python(), '-m', 'experiments', 'report', str(folder)])}")
+    _line(console, f"next      {shlex.join([python(), '-m', 'experiments', 'report', str(plan.folder)])}")
     return EXIT_FAILED if unlucky else EXIT_DONE
+
+
+def _reason(plan: Plan, ending: Ending) -> str:
+    if ending is Ending.OUT_OF_TIME and plan.budget is not None:
+        return f"time budget of {duration(plan.budget.seconds)} is over"
+    return "interrupted"
+
+
+def _from_where(plan: Plan, entries: Sequence[Entry]) -> str:
+    begun = [entry for entry in entries if entry.attempt and entry.state in {"pending", "failed"}]
+    saved = sum(has_checkpoint(plan.folder, entry) for entry in begun)
+    if saved == len(begun):
+        return " from the last checkpoint" if begun else ""
+    if not saved:
+        return "; runs not done start at step 0 again"
+    return f" from the last checkpoint; {len(begun) - saved} runs without one start at step 0 again"
 
 
 def python() -> str:

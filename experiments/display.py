@@ -9,6 +9,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from experiments.cohorts import describe
 from experiments.overview import RunView, duration, time_left
 from experiments.registry import Key, say
 from experiments.table import runs_table
@@ -27,14 +28,23 @@ class Display(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def started(self, key: Key, attempt: int) -> None:
-        """A run has been started."""
+    def started(self, keys: Sequence[Key], attempt: int) -> None:
+        """A cohort has been started from step 0."""
+
+    def resumed(self, keys: Sequence[Key], step: int) -> None:
+        """A cohort goes on from a checkpoint of this step."""
 
     def ended(self, row: RunView) -> None:
         """A run is over."""
 
     def waiting(self, count: int) -> None:
         """Nothing is left to start, but another command still trains some runs."""
+
+    def stopping(self, count: int) -> None:
+        """This many processes have been asked to save and to end."""
+
+    def saving(self, seconds: float) -> None:
+        """Somebody asks to stop again; what is not saved within these seconds is given up."""
 
     def refresh(self, rows: Callable[[], Sequence[RunView]]) -> None:
         """Time has passed; `rows` looks at all runs, which costs reading their files."""
@@ -45,17 +55,30 @@ def make_display(console: Console, workers: int) -> Display:
 
     Args:
         console: To write to.
-        workers: How many runs share the machine.
+        workers: Most cohorts at once.
     """
     return LiveTable(console, workers) if console.is_terminal else PlainLines(console, workers)
 
 
+def _say(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _say_stopping(console: Console, count: int) -> None:
+    processes = "a process saves" if count == 1 else f"{count} processes save"
+    _say(console, f"stopping  {processes} what can go on later")
+
+
+def _say_saving(console: Console, seconds: float) -> None:
+    _say(console, f"stopping  still saving; what is not saved within {duration(seconds)} is given up")
+
+
 class PlainLines:
-    """One line when a run starts or ends, and one now and then for the whole.
+    """One line when a cohort starts or a run ends, and one now and then for the whole.
 
     Args:
         console: To write to.
-        workers: How many runs share the machine.
+        workers: Most cohorts at once.
     """
 
     def __init__(self, console: Console, workers: int) -> None:
@@ -71,10 +94,14 @@ class PlainLines:
     ) -> None:
         """Do nothing: lines stand as they are."""
 
-    def started(self, key: Key, attempt: int) -> None:
-        """Say that a run has been started."""
+    def started(self, keys: Sequence[Key], attempt: int) -> None:
+        """Say which runs have been started."""
         again = f" (attempt {attempt})" if attempt > 1 else ""
-        self._say(f"start     {say(key)}{again}")
+        self._say(f"start     {describe(keys)}{again}")
+
+    def resumed(self, keys: Sequence[Key], step: int) -> None:
+        """Say which runs go on, and from where."""
+        self._say(f"resume    {describe(keys)} from step {step:,}")
 
     def ended(self, row: RunView) -> None:
         """Say how a run ended."""
@@ -91,6 +118,14 @@ class PlainLines:
         """Say what is waited for."""
         self._say(f"waiting   for {count} {'run' if count == 1 else 'runs'} that another command trains")
 
+    def stopping(self, count: int) -> None:
+        """Say that processes have been asked to end."""
+        _say_stopping(self._console, count)
+
+    def saving(self, seconds: float) -> None:
+        """Say that they are not at their end yet."""
+        _say_saving(self._console, seconds)
+
     def refresh(self, rows: Callable[[], Sequence[RunView]]) -> None:
         """Say now and then how far the whole is."""
         if monotonic() < self._due:
@@ -99,7 +134,7 @@ class PlainLines:
         self._say(summary(rows(), self._workers))
 
     def _say(self, line: str) -> None:
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        _say(self._console, line)
 
 
 class LiveTable:
@@ -107,7 +142,7 @@ class LiveTable:
 
     Args:
         console: A terminal.
-        workers: How many runs share the machine.
+        workers: Most cohorts at once.
     """
 
     def __init__(self, console: Console, workers: int) -> None:
@@ -126,9 +161,14 @@ class LiveTable:
         """Leave the last table on the screen."""
         self._live.stop()
 
-    def started(self, key: Key, attempt: int) -> None:
+    def started(self, keys: Sequence[Key], attempt: int) -> None:
         """Draw soon: the table shows what runs."""
-        del key, attempt
+        del keys, attempt
+        self._due = 0.0
+
+    def resumed(self, keys: Sequence[Key], step: int) -> None:
+        """Draw soon: the table shows what runs."""
+        del keys, step
         self._due = 0.0
 
     def ended(self, row: RunView) -> None:
@@ -139,6 +179,14 @@ class LiveTable:
     def waiting(self, count: int) -> None:
         """Do nothing: the table shows what still runs."""
         del count
+
+    def stopping(self, count: int) -> None:
+        """Say above the table that processes have been asked to end."""
+        _say_stopping(self._console, count)
+
+    def saving(self, seconds: float) -> None:
+        """Say above the table that they are not at their end yet."""
+        _say_saving(self._console, seconds)
 
     def refresh(self, rows: Callable[[], Sequence[RunView]]) -> None:
         """Draw the table if it is a second old."""
@@ -155,7 +203,7 @@ def summary(rows: Sequence[RunView], workers: int) -> str:
 
     Args:
         rows: All runs.
-        workers: How many runs share the machine.
+        workers: Most cohorts at once.
     """
     over = sum(row.state in {"done", "diverged", "failed"} for row in rows)
     made, steps = sum(row.step for row in rows), sum(row.steps for row in rows)

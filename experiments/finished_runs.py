@@ -9,6 +9,7 @@ from agents.files import read_json
 from agents.machine import versions
 from agents.policy_file import MANIFEST_FILE, WEIGHTS_FILE
 from agents.run_folder import EVALUATIONS_FILE, FINAL_STATES, RUN_FILE, run_path
+from experiments.cohorts import has_checkpoint
 from experiments.problems import InputError
 from experiments.registry import Entry, Key
 
@@ -45,21 +46,25 @@ def check_versions(folder: Path, entries: Iterable[Entry], wanted: Collection[Ke
         wanted: Keys of the study's runs. If all of them are over, nothing is added and any libraries will do.
 
     Raises:
-        InputError: A finished run has another version of MuJoCo, Gymnasium, PyTorch or Stable-Baselines3.
+        InputError: A finished run, or one that would go on from a checkpoint, has another version of MuJoCo, Gymnasium,
+            PyTorch or Stable-Baselines3.
     """
+    entries = list(entries)
     finished = [entry for entry in entries if entry.state in FINAL_STATES and lost(folder, entry) is None]
     if {entry.key for entry in finished}.issuperset(wanted):
         return
+    begun = [entry for entry in entries if has_checkpoint(folder, entry)]
     here, others = versions(), defaultdict(set)
-    for entry in finished:
+    for entry in (*finished, *begun):
         recorded = (_record(folder / run_path(*entry.key)) or {}).get("versions") or {}
         for name in _LIBRARIES:
             if recorded.get(name, here[name]) != here[name]:
                 others[name].add(str(recorded[name]))
     if others:
         old = " and ".join(f"{name} {', '.join(sorted(found))} (here {here[name]})" for name, found in others.items())
+        which = "finished" if finished else "begun"
         raise InputError(
-            f"the finished runs in {folder} were made with {old}; results of different versions are never mixed. "
+            f"the {which} runs in {folder} were made with {old}; results of different versions are never mixed. "
             "Give another folder with --out, or run in the old environment."
         )
 

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agents.files import read_json
-from agents.run_folder import EVALUATIONS_FILE, FINAL_STATES, PROGRESS_FILE, RUN_FILE, run_path
+from agents.run_folder import EVALUATIONS_FILE, FINAL_STATES, RUN_FILE, read_progress, run_path
+from experiments.cohorts import has_checkpoint
 from experiments.registry import Entry, Key
 
 # A row of evaluations.csv is far shorter; the end of the file is all that is read.
@@ -30,6 +31,8 @@ class RunView:
         last_return: Mean of the last evaluation; None before the first.
         elapsed_s: Since the attempt began, until its end; None before it began.
         cause: Of its failure.
+        cohort: Id of the cohort in which it trains or has trained.
+        resumed_from: Environment step from which the last attempt went on.
     """
 
     key: Key
@@ -40,13 +43,20 @@ class RunView:
     last_return: float | None
     elapsed_s: float | None
     cause: str | None
+    cohort: str | None = None
+    resumed_from: int = 0
+
+    @property
+    def made(self) -> int:
+        """Environment steps of the last attempt."""
+        return max(0, self.step - self.resumed_from)
 
     @property
     def left_s(self) -> float | None:
         """Seconds that the run still needs if it goes on as so far, or None if that cannot be said."""
-        if self.state != "running" or not self.step or not self.elapsed_s:
+        if self.state != "running" or not self.made or not self.elapsed_s:
             return None
-        return (self.steps - self.step) * self.elapsed_s / self.step
+        return (self.steps - self.step) * self.elapsed_s / self.made
 
 
 def view(folder: Path, entry: Entry, steps: int) -> RunView:
@@ -59,17 +69,20 @@ def view(folder: Path, entry: Entry, steps: int) -> RunView:
     """
     run = folder / run_path(*entry.key)
     state = "interrupted" if entry.abandoned() else entry.state
-    # What a waiting run left behind is an earlier attempt's, which will be removed.
-    step, rate = _progress(run) if entry.attempt and state != "pending" else (0, None)
+    # What a run left behind that waits without a checkpoint will be removed.
+    known = entry.attempt > 0 and (state != "pending" or has_checkpoint(folder, entry))
+    step, rate = read_progress(run) if known else (0, None)
     return RunView(
         key=entry.key,
         state=state,
         step=steps if state == "done" else step,
         steps=steps,
         steps_per_s=rate,
-        last_return=last_return(run) if entry.attempt and state != "pending" else None,
+        last_return=last_return(run) if known else None,
         elapsed_s=_elapsed(entry),
         cause=entry.cause,
+        cohort=entry.cohort,
+        resumed_from=_resumed_from(run) if known else 0,
     )
 
 
@@ -92,19 +105,26 @@ def counts(entries: Sequence[Entry]) -> str:
 def time_left(rows: Sequence[RunView], workers: int) -> float | None:
     """Return the seconds until all runs are over, or None if no run has made a step yet.
 
+    The runs of a cohort share the time of one process: of an hour in which five made their steps, each has a fifth.
+
     Args:
         rows: All runs.
-        workers: How many runs share the machine.
+        workers: Most cohorts at once.
     """
-    moving = [row for row in rows if row.step and row.elapsed_s and row.state in {"running", "done"}]
-    spent, made = sum(row.elapsed_s or 0.0 for row in moving), sum(row.step for row in moving)
+    moving = [row for row in rows if row.made and row.elapsed_s and row.state in {"running", "done"}]
+    sizes = Counter(row.cohort for row in moving)
+    spent = sum((row.elapsed_s or 0.0) / (1 if row.cohort is None else sizes[row.cohort]) for row in moving)
+    made = sum(row.made for row in moving)
     waiting = [row for row in rows if row.state not in FINAL_STATES and row.state != "failed"]
     if not waiting:
         return 0.0
     if not made:
         return None
     remaining = sum(row.steps - row.step for row in waiting)
-    return remaining * spent / made / min(workers, len(waiting))
+    begun = {row.cohort for row in waiting if row.cohort is not None}
+    # Those that have not begun will be divided so that no worker is idle.
+    processes = len(begun) + sum(row.cohort is None for row in waiting)
+    return remaining * spent / made / min(workers, processes)
 
 
 def last_return(run: Path) -> float | None:
@@ -140,15 +160,11 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
-def _progress(run: Path) -> tuple[int, float | None]:
-    for name, key in ((PROGRESS_FILE, "step"), (RUN_FILE, "steps_done")):
-        try:
-            content = read_json(run / name)
-            rate = content.get("steps_per_s")
-            return int(content[key]), None if rate is None else float(rate)
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-    return 0, None
+def _resumed_from(run: Path) -> int:
+    try:
+        return int(read_json(run / RUN_FILE).get("resumed_from") or 0)
+    except (OSError, ValueError):
+        return 0
 
 
 def _elapsed(entry: Entry) -> float | None:

@@ -1,18 +1,20 @@
 """The registry of a study's runs: who does what, in SQLite, so that no run is done twice."""
 
-import os
+import secrets
 import socket
 import sqlite3
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from pathlib import Path
 from typing import TypeAlias
 
 from agents import RunConfig
 from agents.run_folder import now
 from experiments.problems import InputError
+from experiments.processes import process_start, this_process
 from experiments.study import config_hash
 
 # Task, algorithm, arm, seed.
@@ -29,9 +31,12 @@ CREATE TABLE IF NOT EXISTS runs (
     config_hash TEXT NOT NULL,
     pid INTEGER, host TEXT, owner TEXT, heartbeat TEXT,
     started TEXT, finished TEXT, cause TEXT,
+    cohort TEXT, member INTEGER,
     PRIMARY KEY (task, algorithm, arm, seed)
 )
 """
+# What tables of the first version lack.
+_ADDED_COLUMNS = {"cohort": "TEXT", "member": "INTEGER"}
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,8 @@ class Entry:
         started: Of the last attempt.
         finished: Of the last attempt.
         cause: Of its failure.
+        cohort: Id of the cohort in which the run trains or has trained; None before the first attempt.
+        member: Place in that cohort, from 0.
     """
 
     task: str
@@ -67,6 +74,8 @@ class Entry:
     started: str | None
     finished: str | None
     cause: str | None
+    cohort: str | None = None
+    member: int | None = None
 
     @property
     def key(self) -> Key:
@@ -86,6 +95,29 @@ class Entry:
             return self.pid is None or process_start(self.pid) != self.owner
         silence = datetime.now(tz=UTC) - datetime.fromisoformat(self.heartbeat or "1970-01-01T00:00:00+00:00")
         return silence > _LONGEST_SILENCE
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A cohort that this process has taken.
+
+    Attributes:
+        cohort: Its id.
+        members: All its runs, in the order in which the cohort began, also those that are over.
+        entries: Its runs that are to be trained, with their new attempt numbers, in the same order.
+    """
+
+    cohort: str
+    members: list[Entry]
+    entries: list[Entry]
+
+
+class Standing(Enum):
+    """How a cohort stands that has begun before and that nobody trains."""
+
+    RESUMABLE = "it has a checkpoint and goes on from there"
+    LOST = "it has none, and its runs begin again in any company"
+    BUSY = "its last process has not ended yet"
 
 
 class Registry:
@@ -114,7 +146,7 @@ class Registry:
             InputError: A run is there with another configuration.
         """
         with self._transaction() as database:
-            database.execute(_SCHEMA)
+            _prepare(database)
             before = _read(database)
             known = dict(
                 database.execute("SELECT task || '/' || algorithm || '/' || arm || '/' || seed, config_hash FROM runs")
@@ -135,7 +167,9 @@ class Registry:
                 write(before)
 
     def reopen(self, entry: Entry) -> bool:
-        """Let a run that is over be done again, unless somebody has begun to already.
+        """Let a run that is over be done again from its start, unless somebody trains it or its cohort.
+
+        The other runs of its cohort that are not over begin again too: without this one, their checkpoint is of no use.
 
         Args:
             entry: As it was read.
@@ -144,39 +178,94 @@ class Registry:
             Whether it is pending now.
         """
         with self._transaction() as database:
+            if entry.cohort is not None:
+                cohort = [other for other in _read(database) if other.cohort == entry.cohort]
+                if any(other.state == "running" and not other.abandoned() for other in cohort):
+                    return False
             changed = database.execute(
                 "UPDATE runs SET state = 'pending', finished = NULL, cause = NULL "
                 "WHERE task = ? AND algorithm = ? AND arm = ? AND seed = ? AND state = ? AND attempt = ?",
                 (*entry.key, entry.state, entry.attempt),
             )
+            if changed.rowcount == 1 and entry.cohort is not None:
+                _dissolve(database, entry.cohort)
             return changed.rowcount == 1
 
-    def claim(self, wanted: Container[Key]) -> Entry | None:
-        """Take the next run that nobody does, in the study's order.
+    def claim(
+        self,
+        wanted: Container[Key],
+        size: Callable[[Key], int] = lambda _key: 1,
+        standing: Callable[[Sequence[Entry]], Standing] = lambda _cohort: Standing.LOST,
+    ) -> Claim | None:
+        """Take the next runs that nobody does: first a cohort that goes on, then a new one, in the study's order.
 
         Args:
             wanted: Keys of the runs that the caller can do; another process may have let the study grow by others.
+            size: Most runs of a new cohort whose first run has this key, asked once if there is one. Runs of one task
+                and algorithm share a cohort.
+            standing: Of a cohort that has begun before, given all its runs in their order.
 
         Returns:
-            The run with its new attempt number, or None if there is none to take.
+            The cohort, or None if there is nothing to take.
         """
         with self._transaction() as database:
-            for entry in _read(database):
-                if entry.key in wanted and (entry.state == "pending" or entry.abandoned()):
-                    database.execute(
-                        "UPDATE runs SET state = 'running', attempt = attempt + 1, pid = ?, host = ?, owner = ?, "
-                        "heartbeat = ?, started = ?, finished = NULL, cause = NULL "
-                        "WHERE task = ? AND algorithm = ? AND arm = ? AND seed = ?",
-                        (*_this_process(), now(), now(), *entry.key),
-                    )
-                    return self._one(database, entry.key)
-        return None
+            entries = _read(database)
+            for name in dict.fromkeys(entry.cohort for entry in entries if entry.cohort and _free(entry)):
+                members = _members(entries, name)
+                if any(entry.state == "running" and not _free(entry) for entry in members):
+                    continue
+                stands = standing(members)
+                if stands is Standing.LOST:
+                    _dissolve(database, name)
+                elif stands is Standing.RESUMABLE and all(entry.key in wanted for entry in members):
+                    return self._take(database, name, [entry.key for entry in members if _free(entry)])
+            new = [
+                entry.key for entry in _read(database) if entry.cohort is None and entry.key in wanted and _free(entry)
+            ]
+            if not new:
+                return None
+            alike = [key for key in new if key[:2] == new[0][:2]]
+            return self._take(database, _new_cohort(new[0]), alike[: size(new[0])])
+
+    def _take(self, database: sqlite3.Connection, cohort: str, keys: Sequence[Key]) -> Claim:
+        process, begun = this_process(), now()
+        for place, key in enumerate(keys):
+            database.execute(
+                "UPDATE runs SET state = 'running', attempt = attempt + 1, pid = ?, host = ?, owner = ?, "
+                "heartbeat = ?, started = ?, finished = NULL, cause = NULL, "
+                # A run keeps its place in a cohort that goes on.
+                "member = CASE WHEN cohort IS NULL THEN ? ELSE member END, cohort = ? "
+                "WHERE task = ? AND algorithm = ? AND arm = ? AND seed = ?",
+                (*process, begun, begun, place, cohort, *key),
+            )
+        members = _members(_read(database), cohort)
+        return Claim(cohort, members, [entry for entry in members if entry.key in set(keys)])
+
+    def settle(self, entry: Entry, state: str, cause: str | None) -> bool:
+        """Record that a run was over before its supervisor was gone, which did not come to record it.
+
+        Args:
+            entry: As it was read, abandoned.
+            state: ``done`` or ``diverged``.
+            cause: Of its divergence.
+
+        Returns:
+            Whether it was still as it was read.
+        """
+        with self._transaction() as database:
+            changed = database.execute(
+                "UPDATE runs SET state = ?, cause = ?, finished = ?, pid = NULL "
+                "WHERE task = ? AND algorithm = ? AND arm = ? AND seed = ? "
+                "AND state = 'running' AND attempt = ? AND host IS ? AND owner IS ?",
+                (state, cause, now(), *entry.key, entry.attempt, entry.host, entry.owner),
+            )
+            return changed.rowcount == 1
 
     def finish(self, claim: Entry, state: str, cause: str | None) -> bool:
         """Record how a run ended that this process has claimed.
 
         Args:
-            claim: As `claim` returned it.
+            claim: As `claim` returned it among its entries.
             state: ``done``, ``diverged``, ``failed`` or, if it was interrupted, ``pending``.
             cause: Of its failure.
 
@@ -188,7 +277,7 @@ class Registry:
                 "UPDATE runs SET state = ?, cause = ?, finished = ?, pid = NULL "
                 "WHERE task = ? AND algorithm = ? AND arm = ? AND seed = ? "
                 "AND state = 'running' AND attempt = ? AND pid = ? AND host = ? AND owner = ?",
-                (state, cause, now(), *claim.key, claim.attempt, *_this_process()),
+                (state, cause, now(), *claim.key, claim.attempt, *this_process()),
             )
             return changed.rowcount == 1
 
@@ -197,7 +286,7 @@ class Registry:
         with self._transaction() as database:
             database.execute(
                 "UPDATE runs SET heartbeat = ? WHERE state = 'running' AND pid = ? AND host = ? AND owner = ?",
-                (now(), *_this_process()),
+                (now(), *this_process()),
             )
 
     def entries(self) -> list[Entry]:
@@ -205,9 +294,6 @@ class Registry:
         with closing(self._connect()) as database:
             table = database.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'runs'")
             return _read(database) if table.fetchone() else []
-
-    def _one(self, database: sqlite3.Connection, key: Key) -> Entry:
-        return next(entry for entry in _read(database) if entry.key == key)
 
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(self._path, timeout=60.0, isolation_level=None)
@@ -225,15 +311,43 @@ class Registry:
             database.execute("COMMIT")
 
 
-def _this_process() -> tuple[int, str, str | None]:
-    # The number alone is no name: another machine, or this one later, may have a process of the same number.
-    return os.getpid(), socket.gethostname(), process_start(os.getpid())
+def _prepare(database: sqlite3.Connection) -> None:
+    database.execute(_SCHEMA)
+    for column, kind in _ADDED_COLUMNS.items():
+        if column not in _columns(database):
+            database.execute(f"ALTER TABLE runs ADD COLUMN {column} {kind}")
+
+
+def _columns(database: sqlite3.Connection) -> set[str]:
+    return {row[1] for row in database.execute("PRAGMA table_info(runs)")}
 
 
 def _read(database: sqlite3.Connection) -> list[Entry]:
-    columns = ", ".join(entry.name for entry in fields(Entry))
+    # A folder of the first version may be looked at where nobody may write.
+    there = _columns(database)
+    columns = ", ".join(entry.name if entry.name in there else "NULL" for entry in fields(Entry))
     rows = database.execute(f"SELECT {columns} FROM runs ORDER BY position")  # noqa: S608 - the columns are our own
     return [Entry(*row) for row in rows.fetchall()]
+
+
+def _free(entry: Entry) -> bool:
+    return entry.state == "pending" or entry.abandoned()
+
+
+def _members(entries: Iterable[Entry], cohort: str) -> list[Entry]:
+    return sorted((entry for entry in entries if entry.cohort == cohort), key=lambda entry: entry.member or 0)
+
+
+def _dissolve(database: sqlite3.Connection, cohort: str) -> None:
+    """Take a cohort's unfinished runs out of it; those that are over stay, for the record of what they trained with."""
+    database.execute(
+        "UPDATE runs SET cohort = NULL, member = NULL WHERE cohort = ? AND state NOT IN ('done', 'diverged')", (cohort,)
+    )
+
+
+def _new_cohort(key: Key) -> str:
+    # Chance keeps the folder of a cohort that was given up from becoming another's.
+    return f"{key[0].replace('/', '__')}-{key[1]}-{secrets.token_hex(4)}"
 
 
 def run_key(config: RunConfig) -> Key:
@@ -249,27 +363,3 @@ def say(key: Key) -> str:
     """
     task, algorithm, arm, seed = key
     return f"{task} {algorithm} {arm} seed {seed}"
-
-
-def process_start(pid: int) -> str | None:
-    """Return a text that tells a living process from every other with the same number, or None if there is none.
-
-    Without ``/proc`` the text only says that a process with this number lives.
-    """
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-    except OSError:
-        return "alive" if not Path("/proc/self").exists() and _exists(pid) else None
-    # The second field is the program's name in parentheses and may hold spaces; the first of what follows is the state.
-    after_name = stat.rpartition(")")[2].split()
-    return None if after_name[0] == "Z" else after_name[19]
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

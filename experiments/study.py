@@ -56,6 +56,7 @@ class Study:
     margin: float
     control: str | None
     device: str
+    engine: str
 
     def runs(self) -> Iterator[RunConfig]:
         """Yield every run, seeds outermost, so that an unfinished study has compared all arms on its first seeds."""
@@ -81,6 +82,7 @@ class Study:
             evaluation_episodes=self.evaluation["episodes"],
             hyperparameters=self.hyperparameters[algorithm],
             device=self.device,
+            engine=self.engine,
         )
 
     def to_json(self, command: str) -> dict[str, Any]:
@@ -97,6 +99,9 @@ def config_hash(config: RunConfig) -> str:
     plain = config.to_json()
     for place in ("device", "threads"):
         del plain[place]
+    if config.engine == "sb3":
+        # The digests in folders from before there was a choice do not know the field.
+        del plain["engine"]
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
@@ -150,6 +155,7 @@ def _resolved(keys: StudyKeys) -> Study:
         margin=keys.margin,
         control=keys.control,
         device=keys.device,
+        engine=keys.engine,
     )
 
 

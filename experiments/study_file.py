@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
+from agents.config import ENGINES
 from agents.hyperparameters import ALGORITHMS
 from envs import check_task
 from experiments.arms import arm_name, canonical_activation, check_name
@@ -56,6 +57,13 @@ def _device(given: Any) -> str:
         hint = did_you_mean(name, ["auto", "cpu", "cuda"])
         raise ValueError(f"unknown device {given!r}.{hint} Allowed: auto, cpu, cuda, cuda:N.")
     return name
+
+
+def _engine(given: Any) -> str:
+    if given not in ENGINES:
+        hint = did_you_mean(str(given), ENGINES)
+        raise ValueError(f"unknown engine {given!r}.{hint} Allowed: {', '.join(ENGINES)}.")
+    return str(given)
 
 
 def _list(given: Any) -> Any:
@@ -145,6 +153,7 @@ class StudyKeys(_Strict):
     margin: Annotated[float, BeforeValidator(_positive)] = 0.05
     control: Text | None = None
     device: Annotated[str, BeforeValidator(_device)] = "auto"
+    engine: Annotated[str, BeforeValidator(_engine)] = ENGINES[0]
 
 
 def problems_of(error: ValidationError) -> list[Problem]:

@@ -147,6 +147,11 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Pro
         # Everything else will differ too, and would bury the one difference that explains it.
         yield from _changed(("name",), old["name"], new["name"])
         return
+    # Before there was a choice, Stable-Baselines3 trained everything.
+    engine = old.get("engine", "sb3")
+    if engine != new["engine"]:
+        message = f"the folder's runs have {engine!r}, now it is {new['engine']!r}"
+        yield Problem(("engine",), f"{message}; give --engine {engine}, or another folder with --out")
     yield from _changed(("steps",), old["steps"], new["steps"])
     for key in ("every", "episodes"):
         yield from _changed(("evaluation", key), old["evaluation"].get(key), new["evaluation"][key])

@@ -108,17 +108,20 @@ def parse_value(text: str, option: str) -> Any:
     return value
 
 
-def override(document: Document, settings: list[str]) -> None:
+def override(document: Document, settings: list[str], options: Mapping[str, str | None] | None = None) -> None:
     """Apply ``key=value`` settings to a document; keys are dotted, values are YAML.
 
     Args:
         document: Changed in place, its text with it.
         settings: Such as ``hyperparameters.td3.learning_rate=1e-3`` or ``arms.0.actor=relu``.
+        options: Texts of top-level keys that have an option of their own, such as ``engine`` with ``--engine``; None
+            where it is not given. They win over `settings`.
 
     Raises:
         InputError: A setting has no ``=``, its value is no YAML, or its key leads into something that is no mapping or
             list.
     """
+    made_by = []
     for setting in settings:
         option = f"--set {setting}"
         key, equals, text = setting.partition("=")
@@ -128,10 +131,16 @@ def override(document: Document, settings: list[str]) -> None:
             )
         location = _put(document.content, key.split("."), parse_value(text, option), option)
         document.places.options[location] = option
-    if settings:
+        made_by.append(option)
+    for key, value in (options or {}).items():
+        if value is not None:
+            document.content[key] = value
+            document.places.options[(key,)] = f"--{key} {value}"
+            made_by.append(f"--{key} {value}")
+    if made_by:
         # The text is what the study's folder keeps, and what is run from it again must be the same study.
-        made_by = "".join(f"# --set {setting}\n" for setting in settings if "\n" not in setting)
-        document.text = f"# {document.source} with\n{made_by}{to_yaml(document.content)}"
+        lines = "".join(f"# {option}\n" for option in made_by if "\n" not in option)
+        document.text = f"# {document.source} with\n{lines}{to_yaml(document.content)}"
 
 
 def to_yaml(content: Mapping[str, Any]) -> str:

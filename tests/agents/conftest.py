@@ -25,6 +25,7 @@ def small_config(**changes: Any) -> RunConfig:
         "evaluation_every": 50,
         "evaluation_episodes": 2,
         "device": "cpu",
+        "engine": "sb3",
     }
     hyperparameters = {**_SMALL, **changes.pop("hyperparameters", {})}
     return RunConfig(**{**plain, **changes}, hyperparameters=hyperparameters)

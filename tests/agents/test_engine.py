@@ -239,7 +239,7 @@ def test_an_activation_that_returns_nan_ends_the_run_as_diverged_naming_what_and
     (tmp_path / "run.json").write_text(json.dumps({"config": small(**{f"{network}_activation": failing}).to_json()}))
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        assert worker.work(tmp_path) == 3
+        assert worker.work([tmp_path]) == 3
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -114,7 +114,7 @@ def test_ten_updates(algorithm: str, arm: str, slot: int | None, dtype: torch.dt
             batch = random_batch(len(members), dtype, update)
             noise = random_noise(len(members), dtype, update)
             train_sb3(model, batch, noise, index)
-            learner.update(batch, noise, moves_policy=learner.moves_policy(update))
+            learner.update(batch, noise, delayed=learner.delayed_is_due(update))
         for name in networks_of(algorithm):
             own = getattr(learner, name)
             for number, layers in enumerate(layers_of(model, name)):

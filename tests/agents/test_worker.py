@@ -47,7 +47,7 @@ def _record(folder: Path) -> dict[str, Any]:
 def test_a_finished_run_is_recorded_with_all_that_can_change_a_number(folder: Path, small: Small) -> None:
     for name in ("evaluations.csv", "events.out.tfevents.1.old.1.0"):
         (folder / name).write_text("of an earlier attempt")
-    assert worker.work(folder, attempt=2) == 0
+    assert worker.work([folder], [2]) == 0
     record = _record(folder)
     assert agents.RunConfig.from_json(record["config"]) == small()
     expected = {"format": 1, "state": "done", "cause": None, "attempt": 2, "steps_done": 120, "workers": 1}
@@ -68,7 +68,7 @@ def test_a_diverged_run_is_a_result(small: Small, tmp_path: Path) -> None:
     folder = _write(
         tmp_path / "run", small(hyperparameters={"learning_rate": 1e20}), attempt=4, command="mine", workers=3
     )
-    assert worker.work(folder) == 3
+    assert worker.work([folder]) == 3
     record = _record(folder)
     assert (record["state"], record["attempt"], record["command"], record["workers"]) == ("diverged", 4, "mine", 3)
     assert "_loss not finite" in record["cause"]
@@ -83,7 +83,7 @@ def test_any_error_is_recorded_as_the_cause(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(sb3_engine, "train", fail)
-    assert worker.work(folder) == 1
+    assert worker.work([folder]) == 1
     record = _record(folder)
     assert (record["state"], record["cause"]) == ("failed", "OSError: [Errno 28] No space left on device")
     assert "Traceback" in capfd.readouterr().err
@@ -91,7 +91,7 @@ def test_any_error_is_recorded_as_the_cause(
 
 def test_a_device_that_is_not_there_fails_before_training(small: Small, tmp_path: Path) -> None:
     folder = _write(tmp_path / "run", small(device="cuda:99"))
-    assert worker.work(folder) == 1
+    assert worker.work([folder]) == 1
     assert _record(folder)["cause"].startswith("DeviceError: device 'cuda:99' does not exist here")
 
 
@@ -113,7 +113,7 @@ def test_a_finished_run_is_left_as_it_is(state: str, small: Small, tmp_path: Pat
     (folder / "evaluations.csv").write_text("step\n0\n")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     ended = _agents(str(folder))
-    reason = "training it again would delete its results (--attempt N does so)."
+    reason = "training it again would delete its results (--attempts N with a higher number does so)."
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == f"error: the run in {folder} is {state}; {reason}\n"
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
@@ -123,12 +123,12 @@ def test_a_run_that_another_process_has_just_finished_is_left_as_it_is(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     @contextmanager
-    def waits(_folder: Path) -> Iterator[None]:
+    def waits(_folders: list[Path], _stop: object) -> Iterator[bool]:
         (folder / "run.json").write_text(json.dumps({**_record(folder), "state": "done"}))
-        yield
+        yield True
 
     monkeypatch.setattr(worker, "locked", waits)
-    assert worker.work(folder) == 2
+    assert worker.work([folder]) == 2
     assert "is done; training it again would delete its results" in capsys.readouterr().err
     assert [path.name for path in folder.iterdir()] == ["run.json"]
 
@@ -138,15 +138,15 @@ def test_a_finished_run_is_done_again_for_a_supervisor_that_says_so(
 ) -> None:
     folder = _write(tmp_path / "run", small(), state="done", attempt=1)
     (folder / "evaluations.csv").write_text("of the first attempt")
-    monkeypatch.setattr(sb3_engine, "train", lambda *_arguments: {"steps_done": 120})
-    assert worker.work(folder, attempt=2) == 0
+    monkeypatch.setattr(sb3_engine, "train", lambda *_arguments: {"steps_done": 120, "steps_per_s": 9.0})
+    assert worker.work([folder], [2]) == 0
     assert (_record(folder)["attempt"], (folder / "evaluations.csv").exists()) == (2, False)
 
 
 def test_a_damaged_record_is_named_and_nothing_is_removed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "run.json").write_text("{")
     (folder / "evaluations.csv").write_text("step\n")
-    assert worker.work(folder, attempt=2) == 2
+    assert worker.work([folder], [2]) == 2
     assert capsys.readouterr().err.startswith(f"error: {folder / 'run.json'} cannot be read: ")
     assert (folder / "evaluations.csv").exists()
 
@@ -156,7 +156,7 @@ def endless(request: pytest.FixtureRequest, small: Small, tmp_path: Path) -> Ite
     """A run without end that has begun to train, and the way to end it."""
     folder = _write(tmp_path / "run", small(steps=10**9, evaluation_every=10**9))
     process = subprocess.Popen(
-        [sys.executable, "-m", "agents", str(folder), "--attempt", "7", "--watch-input"],
+        [sys.executable, "-m", "agents", str(folder), "--attempts", "7", "--watch-input"],
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=_ROOT,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from experiments.study import read_study
 from experiments.study_folder import write_study
 from experiments.yaml_file import override, read_yaml
 
+_STAND_IN = Path(__file__).parent / "stand_in_trainer.py"
 STUDY = """\
 name: tiny
 algorithms: [td3]
@@ -25,6 +27,7 @@ steps: 120
 evaluation: {every: 60, episodes: 2}
 hyperparameters:
   td3: {learning_starts: 60, net_arch: [8], batch_size: 8}
+engine: sb3
 """
 
 
@@ -59,7 +62,7 @@ def finished(tmp_path: Path) -> Callable[..., Path]:
         for key in map(run_key, study.runs()):
             claim = registry.claim([key])
             assert claim is not None
-            registry.finish(claim, state, None)
+            registry.finish(claim.entries[0], state, None)
             run = out / run_path(*key)
             run.mkdir(parents=True)
             (run / "run.json").write_text(json.dumps({"state": state, "attempt": 1, "versions": versions()}))
@@ -74,3 +77,30 @@ def finished(tmp_path: Path) -> Callable[..., Path]:
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Results go to the current folder unless a test says otherwise.
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def population(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Return a function that says what the stand-in for the population does in every process started from now on."""
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    # A module of this name is the first thing that an interpreter imports.
+    (packages / "sitecustomize.py").write_text(
+        "import sys\n"
+        "from importlib.abc import MetaPathFinder\n"
+        "from importlib.util import spec_from_file_location\n"
+        "class Finder(MetaPathFinder):\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        f"        return spec_from_file_location(name, {str(_STAND_IN)!r}) if name == 'agents.trainer' else None\n"
+        "sys.meta_path.insert(0, Finder())\n"
+    )
+    told = tmp_path / "stand-in.json"
+    monkeypatch.setenv("STAND_IN", str(told))
+    monkeypatch.setenv("PYTHONPATH", str(packages))
+
+    def tell(**wishes: Any) -> Path:
+        told.write_text(json.dumps(wishes))
+        return told
+
+    tell()
+    return tell

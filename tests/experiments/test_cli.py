@@ -17,7 +17,7 @@ from experiments import study_folder
 from experiments.cli import main
 from experiments.commands import python
 from experiments.registry import Registry
-from experiments.runner import Supervisor
+from experiments.runner import Ending, Supervisor
 
 StudyFile = Callable[..., Path]
 _ROOT = Path(experiments.__file__).parents[1]
@@ -58,6 +58,23 @@ def _everything(folder: Path) -> list[str]:
         (["run", "study.yaml", "--out", "study.yaml"], "error: the output path study.yaml is a file"),
         (["run", "study.yaml", "--out", "."], "error: the output folder . holds other files and no study"),
         (["run", "study.yaml", "--workers", "0"], "error: Invalid value for '--workers'"),
+        (["run", "study.yaml", "--cohort", "0"], "error: Invalid value for '--cohort'"),
+        (
+            ["run", "study.yaml", "--cohort", "2"],
+            "error: --cohort 2: the engine sb3 trains one run per process; allowed is 1.",
+        ),
+        (
+            ["run", "study.yaml", "--engine", "sb4"],
+            "error: study.yaml: --engine sb4: unknown engine 'sb4'. Did you mean 'sb3'? Allowed: population, sb3.",
+        ),
+        (["run", "study.yaml", "--set", "engine=[]"], "--set engine=[]: unknown engine []."),
+        (
+            ["run", "study.yaml", "--time-budget", "soon"],
+            "error: --time-budget soon: this is no time; allowed is a time of at least 1 min, such as 9m, 1h30m, 90s",
+        ),
+        (["run", "study.yaml", "--time-budget", "59s"], "error: --time-budget 59s: 59 s is too short; allowed is"),
+        ([*_TRAIN, "--activation", "relu", "--time-budget", "-1"], "error: --time-budget -1: this is no time"),
+        ([*_TRAIN, "--activation", "relu", "--engine", "x"], "--engine x: unknown engine 'x'."),
         (["run", "study.yaml", "--wokers", "1"], "error: No such option: --wokers"),
         (["run"], "error: Missing argument 'study'"),
         (["rum", "study.yaml"], "error: No such command 'rum'"),
@@ -121,13 +138,14 @@ def test_a_dry_run_lists_the_runs_and_leaves_no_trace(
     assert lines[0] == "study     tiny: 4 runs of 120 steps in runs/tiny"
     assert lines[1].startswith("device    cpu (")
     assert lines[1].endswith("), 4 runs at once")
-    assert lines[2:] == [
+    assert lines[2:7] == [
         "pending   InvertedPendulum-v5 td3 relu seed 0",
         "pending   InvertedPendulum-v5 td3 mix seed 0",
         "pending   InvertedPendulum-v5 td3 relu seed 1",
         "pending   InvertedPendulum-v5 td3 mix seed 1",
-        "dry run: nothing was started or written",
+        "cohorts   4: 4 of 1 runs",
     ]
+    assert lines[-1] == "dry run: nothing was started or written"
     assert _everything(tmp_path) == ["study.yaml"]
 
 
@@ -162,7 +180,7 @@ def test_train_names_an_option_that_helps(
     option = "--set hyperparameters.td3.learning_starts=1000"
     message = "learning_starts of td3 is 25000 by default, but steps is 10000: nothing would be learnt"
     assert capsys.readouterr().err == f"error: train: --steps 10_000: {message}; add {option}\n"
-    monkeypatch.setattr(Supervisor, "run", lambda _self: True)
+    monkeypatch.setattr(Supervisor, "run", lambda _self: Ending.COMPLETED)
     assert main([*command, *option.split()]) == 0
     study = json.loads((tmp_path / "runs" / "x" / "study.json").read_text())
     assert study["hyperparameters"]["td3"]["learning_starts"] == 1000
@@ -323,7 +341,11 @@ def test_help_is_plain_words() -> None:
             "--set",
             "--out",
             "--device",
+            "--engine",
             "--workers",
+            "--cohort",
+            "--time-budget",
+            "--dry-run",
         ),
     ]
     assert [option for option in options if f"  {option}" not in ended.stdout] == []

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from experiments.cli import main
+from experiments.cohorts import checkpoint_folder
 from experiments.finished_runs import lost
 from experiments.registry import Registry
-from experiments.runner import Supervisor
+from experiments.runner import Ending, Supervisor
 
 StudyFile = Callable[..., Path]
 Finished = Callable[..., Path]
@@ -54,13 +55,14 @@ def test_a_run_whose_folder_is_gone_is_done_again_and_named(
 ) -> None:
     out = finished(study_file())
     shutil.rmtree(out / _RUN)
-    monkeypatch.setattr(Supervisor, "run", lambda _self: True)
+    monkeypatch.setattr(Supervisor, "run", lambda _self: Ending.COMPLETED)
     command = ["run", "study.yaml", "--out", str(out), "--device", "cpu"]
     assert main([*command, "--dry-run"]) == 0
-    assert capsys.readouterr().out.splitlines()[2:] == [
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2:5] == [
         "pending   InvertedPendulum-v5 td3 relu seed 0 again: run.json is missing or damaged",
         "done      InvertedPendulum-v5 td3 mix seed 0",
-        "dry run: nothing was started or written",
+        "cohorts   1: 1 of 1 runs",
     ]
     assert main(command) == 0
     output = capsys.readouterr().out
@@ -90,6 +92,25 @@ def test_runs_are_not_added_to_those_of_other_versions(
     # With nothing to add there is nothing to mix.
     assert main(command) == 0
     assert f"result    2 done in {out}" in capsys.readouterr().out
+
+
+def test_a_checkpoint_is_not_gone_on_with_under_other_versions(
+    finished: Finished, study_file: StudyFile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = finished(study_file(), state="pending")
+    run = Path("InvertedPendulum-v5/td3/mix/seed-0")
+    versions = json.loads((out / run / "run.json").read_text())["versions"]
+    _change(out / run / "run.json", versions={**versions, "torch": "0.0.7"})
+    command = ["run", "study.yaml", "--out", str(out), "--device", "cpu", "--dry-run"]
+    # What begins again from its start is made with one version.
+    assert main(command) == 0
+    capsys.readouterr()
+    entry = Registry(out / "study.sqlite").entries()[1]
+    checkpoint = checkpoint_folder(out, str(entry.cohort))
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "manifest.json").touch()
+    assert main(command) == 2
+    assert f"error: the begun runs in {out} were made with torch 0.0.7 (here " in capsys.readouterr().err
 
 
 def test_every_library_and_version_is_named(

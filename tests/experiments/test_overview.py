@@ -80,6 +80,35 @@ def test_time_left_is_from_the_speed_so_far() -> None:
     assert time_left([_row("done", 100, elapsed_s=50.0)], 2) == 0.0
 
 
+def test_a_run_that_waits_with_a_checkpoint_is_seen_where_it_stands(tmp_path: Path) -> None:
+    run = tmp_path / "Hopper-v5/td3/swim/seed-0"
+    run.mkdir(parents=True)
+    (run / "evaluations.csv").write_text(_HEADER + "0,1.0,2.5,0.0\n")
+    (run / "progress.json").write_text('{"step": 40, "steps_per_s": 8.0}')
+    (run / "run.json").write_text('{"steps_done": 40, "resumed_from": 30}')
+    waiting = _entry(attempt=2, cohort="c", member=0)
+    assert view(tmp_path, waiting, 100) == _row("pending", cohort="c")
+    (tmp_path / "cohorts/c/checkpoint").mkdir(parents=True)
+    assert view(tmp_path, waiting, 100) == _row("pending", cohort="c")
+    (tmp_path / "cohorts/c/checkpoint/manifest.json").touch()
+    seen = view(tmp_path, waiting, 100)
+    assert seen == _row("pending", 40, cohort="c", steps_per_s=8.0, last_return=2.5, resumed_from=30)
+    assert seen.made == 10
+
+
+def test_the_runs_of_a_cohort_share_the_time_of_their_process() -> None:
+    four = [_row("running", 50, elapsed_s=25.0, cohort="a") for _ in range(4)]
+    # Two hundred steps in 25 seconds, and two hundred to go.
+    assert time_left(four, 2) == pytest.approx(25.0)
+    # Four more to be divided: 600 steps to go, in two processes.
+    assert time_left([*four, *(_row("pending") for _ in range(4))], 2) == pytest.approx(37.5)
+    # Only what this attempt has made was made in its time.
+    late = [_row("running", 50, elapsed_s=25.0, cohort="a", resumed_from=40) for _ in range(4)]
+    assert time_left(late, 2) == pytest.approx(125.0)
+    assert late[0].left_s == pytest.approx(125.0)
+    assert time_left([_row("running", 40, elapsed_s=25.0, cohort="a", resumed_from=40)], 2) is None
+
+
 def test_counts_and_the_summary_are_one_line() -> None:
     entries = [_entry(), _entry(state="done"), _entry(state="done"), _entry(state="failed")]
     assert counts(entries) == "2 done, 1 failed, 1 pending"
@@ -121,14 +150,22 @@ def test_lines_are_plain_where_there_is_no_terminal() -> None:
     display = make_display(Console(file=stream), workers=2)
     assert isinstance(display, PlainLines)
     with display:
-        display.started(("Hopper-v5", "td3", "swim", 0), 1)
-        display.started(("Hopper-v5", "td3", "swim", 0), 2)
+        display.started([("Hopper-v5", "td3", "swim", 0)], 1)
+        display.started([("Hopper-v5", "td3", "swim", 0)], 2)
         display.ended(_row("diverged", 40, steps_per_s=8.0, last_return=2.5, elapsed_s=90.0, cause="loss [NaN]"))
         display.refresh(lambda: pytest.fail("it is not time for a summary yet"))
+        display.started([("Hopper-v5", "sac", arm, seed) for arm in ("relu", "[x]") for seed in (0, 1, 4)], 1)
+        display.resumed([("Hopper-v5", "sac", "relu", seed) for seed in (7, 8, 9)], 12_000)
+        display.stopping(2)
+        display.saving(41.2)
     assert stream.getvalue() == (
         "start     Hopper-v5 td3 swim seed 0\n"
         "start     Hopper-v5 td3 swim seed 0 (attempt 2)\n"
         "diverged  Hopper-v5 td3 swim seed 0: in 1 min 30 s, 8 steps/s, last return 2.5, loss [NaN]\n"
+        "start     Hopper-v5 sac: 6 runs (relu seeds 0-1,4, [x] seeds 0-1,4)\n"
+        "resume    Hopper-v5 sac: 3 runs (relu seeds 7-9) from step 12,000\n"
+        "stopping  2 processes save what can go on later\n"
+        "stopping  still saving; what is not saved within 41 s is given up\n"
     )
 
 
@@ -139,5 +176,9 @@ def test_a_terminal_gets_a_live_table_that_is_drawn_when_something_happens() -> 
         display.refresh(lambda: pytest.fail("the table is fresh"))
         display.ended(_row("done", 100))
         display.refresh(lambda: [_row("done", 100)])
+        display.stopping(1)
+        display.saving(9.0)
+    assert "stopping  a process saves what can go on later" in stream.getvalue()
+    assert "still saving; what is not saved within 9 s is given up" in stream.getvalue()
     assert "pending" in stream.getvalue()
     assert "1 of 1 runs over" in stream.getvalue()

@@ -21,7 +21,7 @@ from agents import load_policy
 from experiments.cli import main
 from experiments.overview import RunView
 from experiments.registry import Entry, Key, Registry, run_key
-from experiments.runner import Plan, Supervisor
+from experiments.runner import Ending, Plan, Supervisor
 from experiments.study import read_study
 from experiments.study_folder import write_study
 from experiments.yaml_file import override, read_yaml
@@ -147,6 +147,8 @@ class _Hook:
         self.attempts: list[int] = []
         self.waits: list[int] = []
         self.finished: list[bool] = []
+        self.stops: list[int] = []
+        self.answers: list[float] = []
 
     def __enter__(self) -> "_Hook":
         return self
@@ -154,9 +156,18 @@ class _Hook:
     def __exit__(self, *_arguments: object) -> None:
         pass
 
-    def started(self, key: Key, attempt: int) -> None:
-        assert key[3] == 0
+    def started(self, keys: Sequence[Key], attempt: int) -> None:
+        assert [key[3] for key in keys] == [0]
         self.attempts.append(attempt)
+
+    def resumed(self, keys: Sequence[Key], step: int) -> None:
+        pytest.fail(f"{keys} went on from {step}, but Stable-Baselines3 has no checkpoints")
+
+    def stopping(self, count: int) -> None:
+        self.stops.append(count)
+
+    def saving(self, seconds: float) -> None:
+        self.answers.append(seconds)
 
     def ended(self, row: RunView) -> None:
         self.ends.append(row)
@@ -176,19 +187,20 @@ def test_what_another_command_trains_is_waited_for_and_said_once(study_file: Stu
     key = run_key(configs[0])
     registry = Registry(tmp_path / "study.sqlite")
     registry.add(configs)
-    entry = registry.claim([key])
-    assert entry is not None
+    claim = registry.claim([key])
+    assert claim is not None
+    (entry,) = claim.entries
     hook = _Hook()
     hook.act = lambda: hook.finished.append(registry.finish(entry, "done", None))
-    assert Supervisor(Plan(tmp_path, configs, "cpu", 1, "command"), registry, hook).run()
+    assert Supervisor(Plan(tmp_path, configs, "cpu", 1, "command"), registry, hook).run() is Ending.COMPLETED
     assert (hook.waits, hook.attempts, hook.finished) == ([1], [], [True])
 
 
 @pytest.fixture
-def supervise(study_file: StudyFile, tmp_path: Path) -> Callable[..., tuple[bool, _Hook]]:
+def supervise(study_file: StudyFile, tmp_path: Path) -> Callable[..., tuple[Ending, _Hook]]:
     """Return a function that runs the study's first run under a supervisor in this process."""
 
-    def run(act: Callable[[Supervisor], None], steps: int) -> tuple[bool, _Hook]:
+    def run(act: Callable[[Supervisor], None], steps: int) -> tuple[Ending, _Hook]:
         document = read_yaml(study_file())
         override(document, [f"steps={steps}", "evaluation.every=60"])
         study = read_study(document)
@@ -206,16 +218,16 @@ def supervise(study_file: StudyFile, tmp_path: Path) -> Callable[..., tuple[bool
 
 
 def test_a_killed_run_has_failed_and_the_same_command_runs_it_again_from_the_start(
-    supervise: Callable[..., tuple[bool, _Hook]], tmp_path: Path
+    supervise: Callable[..., tuple[Ending, _Hook]], tmp_path: Path
 ) -> None:
-    completed, hook = supervise(lambda supervisor: supervisor._active[0].process.kill(), 12_000)
-    assert completed
+    ending, hook = supervise(lambda supervisor: supervisor._active[0].process.kill(), 12_000)
+    assert ending is Ending.COMPLETED
     assert [(row.state, row.cause) for row in hook.ends] == [("failed", "killed by SIGKILL")]
     record = _json(tmp_path / "out" / _RUN / "run.json")
     assert (record["state"], record["cause"], record["attempt"]) == ("failed", "killed by SIGKILL", 1)
 
-    completed, hook = supervise(lambda _supervisor: os.kill(os.getpid(), signal.SIGINT), 12_000)
-    assert not completed
+    ending, hook = supervise(lambda _supervisor: os.kill(os.getpid(), signal.SIGINT), 12_000)
+    assert ending is Ending.INTERRUPTED
     assert hook.attempts == [2]
     assert [(row.state, row.cause) for row in hook.ends] == [("pending", "interrupted")]
     record = _json(tmp_path / "out" / _RUN / "run.json")
@@ -228,7 +240,7 @@ def test_a_killed_run_has_failed_and_the_same_command_runs_it_again_from_the_sta
 
 
 def test_a_run_that_another_supervisor_has_taken_over_is_left_to_it(
-    supervise: Callable[..., tuple[bool, _Hook]], tmp_path: Path
+    supervise: Callable[..., tuple[Ending, _Hook]], tmp_path: Path
 ) -> None:
     record = tmp_path / "out" / _RUN / "run.json"
     later = {"state": "running", "attempt": 2, "cause": None}
@@ -242,20 +254,20 @@ def test_a_run_that_another_supervisor_has_taken_over_is_left_to_it(
         record.write_text(json.dumps(later))
         os.kill(os.getpid(), signal.SIGINT)
 
-    completed, hook = supervise(take_over, 12_000)
-    assert not completed
+    ending, hook = supervise(take_over, 12_000)
+    assert ending is Ending.INTERRUPTED
     assert [(row.state, row.cause) for row in hook.ends] == [("lost", "another supervisor has taken this run over")]
     assert _states(tmp_path / "out") == [("running", 2, None)]
     assert _json(record) == later
 
 
 def test_a_run_that_cannot_begin_has_failed_with_its_last_words(
-    supervise: Callable[..., tuple[bool, _Hook]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    supervise: Callable[..., tuple[Ending, _Hook]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "torch.py").write_text("raise ImportError('libtorch is missing')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    completed, hook = supervise(lambda _supervisor: None, 120)
-    assert completed
+    ending, hook = supervise(lambda _supervisor: None, 120)
+    assert ending is Ending.COMPLETED
     assert [(row.state, row.cause) for row in hook.ends] == [
         ("failed", "exit code 1: ImportError: libtorch is missing")
     ]
@@ -290,7 +302,7 @@ def test_nothing_goes_on_training_when_the_supervisor_is_killed(
     first: Entry = registry.entries()[0]
     again = registry.claim([first.key])
     assert again is not None
-    assert again.attempt == 2
+    assert again.entries[0].attempt == 2
 
 
 def test_an_interrupted_command_says_how_to_go_on(endless: tuple[Path, subprocess.Popen[str]]) -> None:

@@ -1,5 +1,7 @@
 """Study files: what they mean, and every problem in one error with its place."""
 
+import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import pytest
 
 import experiments
+from agents import RunConfig
 from experiments.arms import arm_name, check_name, folder_name
 from experiments.problems import StudyError
 from experiments.seeds import read_seeds
@@ -94,6 +97,7 @@ device: cpu
         "margin": 0.1,
         "control": "relu",
         "device": "cpu",
+        "engine": "population",
         "command": "the command",
     }
 
@@ -134,7 +138,16 @@ def test_a_hash_is_of_what_defines_a_run_and_not_of_where_it_computes(study_file
 
     assert digest() == digest("device=cpu") == digest("seeds=3")
     changed = [digest(setting) for setting in ("steps=240", "evaluation.episodes=3", "hyperparameters.td3.gamma=0.9")]
-    assert len({digest(), *changed}) == 4
+    assert len({digest(), *changed, digest("engine=population")}) == 5
+
+
+def test_a_hash_of_the_sb3_engine_is_that_of_folders_from_before_there_was_a_choice(study_file: StudyFile) -> None:
+    config = next(_study(study_file()).runs())
+    plain = config.to_json()
+    for place in ("device", "threads", "engine"):
+        del plain[place]
+    assert config_hash(config) == hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+    assert RunConfig.from_json({**plain, "device": "auto"}) == config
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_the_files_of_a_study(folder: Path) -> None:
     content = json.loads((folder / "study.json").read_text())
     assert list(content) == [
         *("format", "name", "description", "algorithms", "tasks", "arms", "steps", "evaluation", "hyperparameters"),
-        *("primary", "margin", "control", "device", "command"),
+        *("primary", "margin", "control", "device", "engine", "command"),
     ]
     assert content["command"] == "python -m experiments run study.yaml"
     assert content["arms"][1]["seeds"] == [0, 1]
@@ -88,6 +88,19 @@ def test_what_would_alter_or_drop_a_run_is_another_study(
     assert message in str(caught.value)
 
 
+def test_a_folder_from_before_there_was_a_choice_of_engines_goes_on_with_stable_baselines(
+    folder: Path, study_file: StudyFile
+) -> None:
+    content = read_study_file(folder)
+    del content["engine"]
+    (folder / "study.json").write_text(json.dumps(content))
+    check_folder(folder, *_read(study_file(), *_SAME))
+    with pytest.raises(InputError) as caught:
+        check_folder(folder, *_read(study_file(("engine: sb3\n", "")), *_SAME))
+    message = "the folder's runs have 'sb3', now it is 'population'; give --engine sb3, or another folder with --out"
+    assert str(caught.value).endswith(f"engine: {message}")
+
+
 _COMPARED = ("primary=[[mix, relu]]", "margin=0.1", "control=relu")
 
 
@@ -119,7 +132,7 @@ def test_what_is_compared_is_fixed_once_a_run_has_begun(
     assert claim is not None
     if state != "running":
         # An interrupted run waits again, but its curve could be looked at.
-        registry.finish(claim, state, None)
+        registry.finish(claim.entries[0], state, None)
     check_folder(planned, *_read(study_file(), *_SAME, *_COMPARED))
     with pytest.raises(StudyError) as caught:
         check_folder(planned, *_read(study_file(), *_SAME, *_COMPARED, setting))
