@@ -1,5 +1,9 @@
 """Where a run computes: the device a user asks for, and what it is called."""
 
+import os
+import shutil
+from importlib.util import find_spec
+
 import torch
 
 from rl_acts.machine import cpu_name
@@ -31,6 +35,12 @@ def resolve_device(name: str) -> torch.device:
         here = ", ".join(existing)
         raise DeviceError(f"device {name!r} does not exist here; allowed are auto, {here} (and cuda for cuda:0).")
     return torch.device(wanted)
+
+
+def has_compiler() -> bool:
+    """Return whether `torch.compile` can produce code for a GPU here: Triton, and a C compiler for what it launches."""
+    compilers = (os.environ.get("CC"), os.environ.get("CXX"), "gcc", "cc", "clang")
+    return find_spec("triton") is not None and any(shutil.which(name) for name in compilers if name)
 
 
 def device_name(device: torch.device) -> str:

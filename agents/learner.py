@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 import rl_acts
+from agents.config import LARGEST_SEED, ConfigError
+from agents.hyperparameters import ALGORITHMS
 from agents.network import PopulationNetwork
 from rl_acts import NetworkActivation
 
@@ -33,6 +35,26 @@ class Member:
     critic: NetworkActivation
     seed: int
     activation_lr: float | None = None
+
+
+def checked_members(algorithm: str, members: Sequence[Member | tuple[NetworkActivation, int]]) -> tuple[Member, ...]:
+    """Return the runs of a population as members.
+
+    Raises:
+        ConfigError: There is no such algorithm, there are no members, or a seed is out of range.
+    """
+    if algorithm not in ALGORITHMS:
+        raise ConfigError(f"algorithm is {algorithm!r}; allowed are {', '.join(ALGORITHMS)}.")
+    if not members:
+        raise ConfigError("a population has no members; give at least one, such as ('relu', 0).")
+    checked = []
+    for member in members:
+        one = member if isinstance(member, Member) else Member(member[0], member[0], member[1])
+        seed: object = one.seed
+        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= LARGEST_SEED:
+            raise ConfigError(f"seed is {seed!r}; allowed is a whole number from 0 to {LARGEST_SEED}.")
+        checked.append(one)
+    return tuple(checked)
 
 
 # By name, each of shape (P,).
@@ -68,7 +90,7 @@ class Setting:
         hyperparameters: All of the algorithm, by their names.
         device: Of all tensors.
         dtype: Likewise.
-        compiled: Whether updates will be compiled or captured.
+        compiled: Whether losses go through the compiler.
     """
 
     members: Sequence[Member]
@@ -78,6 +100,11 @@ class Setting:
     device: torch.device
     dtype: torch.dtype
     compiled: bool
+
+    def compile_methods(self, learner: object, *names: str) -> None:
+        """Put compiled forms of a learner's methods in place of them, if that is asked for."""
+        for name in names if self.compiled else ():
+            setattr(learner, name, torch.compile(getattr(learner, name), fullgraph=True, dynamic=False))
 
     def widths(self, network: str) -> list[int]:
         """Return the widths of the hidden layers of ``"pi"`` or ``"qf"``."""
@@ -124,7 +151,7 @@ def population_network(setting: Setting, stacks: Stacks, part: str, *, target: b
     """
     copies = [[copy.deepcopy(network).to(setting.device, setting.dtype) for network in run] for run in stacks]
     kinds = [(_key(getattr(member, part)), member.activation_lr) for member in setting.members]
-    network = PopulationNetwork(copies, kinds, compiled=setting.compiled)
+    network = PopulationNetwork(copies, kinds, plain=setting.compiled or setting.device.type != "cpu")
     if target:
         for leaf in network.parameters():
             leaf.requires_grad = False

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from agents.config import RunConfig
+from agents.config import ConfigError, RunConfig
 from agents.network_size import parameters
 from envs import check_task
 
@@ -47,6 +47,27 @@ def bytes_per_run(config: RunConfig) -> int:
         TaskError: The run's task cannot be built.
     """
     return replay_rows(config) * bytes_per_row(config) + _BYTES_PER_PARAMETER * parameters(config)
+
+
+def check_replay(runs: int, transitions: int, bytes_per_transition: int, device: torch.device) -> None:
+    """Check that replay memories fit, before anything is built.
+
+    Args:
+        runs: How many memories.
+        transitions: In each.
+        bytes_per_transition: In each.
+        device: Where they will be.
+
+    Raises:
+        ConfigError: They do not; the message says what would.
+    """
+    available, needed = available_bytes(device), runs * transitions * bytes_per_transition
+    if needed > available:
+        raise ConfigError(
+            f"{runs} x a replay memory of {transitions:,} transitions needs {needed / 1e9:,.1f} GB, and "
+            f"{available / 1e9:,.1f} GB are free; a buffer_size of at most "
+            f"{available // (runs * bytes_per_transition):,} would fit, or fewer runs at once."
+        )
 
 
 def available_bytes(device: torch.device) -> int:

@@ -44,7 +44,7 @@ class PopulationNetwork:
     Args:
         stacks: P x k networks as `rl_acts.mlp` builds them, run by run.
         kinds: For each run what its activations are and how fast they learn; neighbours of one kind make a group.
-        compiled: Whether calls are to be compiled or captured, and so must be plain expressions.
+        plain: Whether calls are plain expressions, as the compiler and GPUs need them.
 
     Attributes:
         layout: Where the linear layers' weights lie.
@@ -59,7 +59,7 @@ class PopulationNetwork:
         stacks: Sequence[Sequence[nn.Sequential]],
         kinds: Sequence[Hashable],
         *,
-        compiled: bool = False,
+        plain: bool = False,
     ) -> None:
         self.runs, self.per_run = len(stacks), len(stacks[0])
         linears = [[_linears(network) for network in networks] for networks in stacks]
@@ -71,7 +71,7 @@ class PopulationNetwork:
         self.groups = _groups(stacks, kinds)
         self.flat.requires_grad_()
         self._gradient = torch.zeros_like(self.flat)
-        self._compiled = compiled
+        self._plain = plain
         self._portions: dict[tuple[bool, int], list[_Portion]] = {}
 
     def parameters(self) -> list[Tensor]:
@@ -90,7 +90,7 @@ class PopulationNetwork:
             Shape ``(P, k, B, out)``, with k = 1 if `first`.
         """
         per_run = 1 if first else self.per_run
-        if self._compiled:
+        if self._plain:
             result = self._expression(inputs, learn=learn, first=first)
         elif torch.is_grad_enabled():
             leaves = self.parameters() if learn else []

@@ -16,15 +16,18 @@ import rl_acts
 from agents.allocator import keep_freed_memory
 from agents.checkpoint import CheckpointError, read_data, read_manifest, write_checkpoint
 from agents.clock import Clock
-from agents.config import LARGEST_SEED, ConfigError
-from agents.device import resolve_device
+from agents.device import has_compiler, resolve_device
 from agents.divergence import kind_of
 from agents.draws import Draws
-from agents.evaluation import Evaluation, evaluation_seed
-from agents.hyperparameters import ALGORITHMS, resolve_hyperparameters
-from agents.learner import Member, Setting
+from agents.evaluation import Evaluation
+from agents.executor import Captured, Eager, Sizes
+from agents.hyperparameters import resolve_hyperparameters
+from agents.learner import Losses, Member, Setting, checked_members
 from agents.machine import versions
+from agents.memory import check_replay
 from agents.philox import Stream
+from agents.population_evaluation import PopulationEvaluator
+from agents.population_file import check_place, member_from_json, member_to_json
 from agents.replay import Replay
 from agents.sac import SAC
 from agents.td3 import TD3
@@ -51,6 +54,9 @@ class Population:
         dtype: Of networks and replay memory.
         threads: That step the environments.
         most_steps: Environment steps that will ever be made; the replay memory needs no more room than that.
+        compile_losses: Whether losses go through `torch.compile`; None: on a GPU with a compiler. On a CPU it is slower
+            for ReLU, faster for activations of many operations, and takes up to a minute.
+        capture: Whether updates are captured as CUDA graphs; None: on a GPU.
 
     Attributes:
         step: Environment steps of each run so far.
@@ -58,7 +64,6 @@ class Population:
         diverged: By a run's index, what was not finite and when.
         clock: Time spent on acting, simulating, learning and evaluating.
         seconds_to_save: That the last `save` took; 0 before the first.
-        losses: Of the last update that had them, by name, each of shape ``(P,)``.
         returns: Of each run's last 100 training episodes.
 
     Raises:
@@ -67,7 +72,7 @@ class Population:
         envs.TaskError: The task does not exist or cannot be trained on.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each but the first three has a default
         self,
         algorithm: str,
         task: str,
@@ -78,12 +83,13 @@ class Population:
         dtype: torch.dtype = torch.float32,
         threads: int = 1,
         most_steps: int | None = None,
+        compile_losses: bool | None = None,
+        capture: bool | None = None,
     ) -> None:
         self.algorithm, self.task = algorithm, task
-        self.members = _checked_members(algorithm, members)
+        self.members = checked_members(algorithm, members)
         self.hyperparameters = resolve_hyperparameters(algorithm, hyperparameters or {})
         self.device, self.dtype = resolve_device(device), dtype
-        self._threads = threads
         known = envs.check_task(task)
         if self.device.type == "cpu":
             keep_freed_memory()
@@ -91,25 +97,33 @@ class Population:
         self._environments = envs.make(task, len(self.members), seeds, threads)
         space = self._environments.single_action_space
         self._low, self._high = space.low.astype(np.float32), space.high.astype(np.float32)
+        on_cuda = self.device.type == "cuda"
         setting = Setting(
-            self.members, known.observation_size, known.action_size, self.hyperparameters, self.device, dtype, False
+            self.members,
+            known.observation_size,
+            known.action_size,
+            self.hyperparameters,
+            self.device,
+            dtype,
+            compiled=compile_losses if compile_losses is not None else on_cuda and has_compiler(),
         )
         self.learner = _learner(algorithm, setting)
         capacity = min(self.hyperparameters["buffer_size"], most_steps or self.hyperparameters["buffer_size"])
+        row = Replay.bytes_per_transition(known.observation_size, known.action_size, dtype)
+        check_replay(len(self.members), capacity, row, self.device)
         self.replay = Replay(
             len(self.members), capacity, known.observation_size, known.action_size, device=self.device, dtype=dtype
         )
-        rows, actions = self.hyperparameters["batch_size"], known.action_size
-        self._warm_up = Draws(seeds, [Stream.WARM_UP], actions, "uniform", self.device, dtype)
-        self._exploration = Draws(seeds, [Stream.EXPLORATION], actions, "normal", self.device, dtype)
-        self._sampling = Draws(seeds, [Stream.SAMPLE], rows, "bits", self.device, dtype)
-        self._noise = Draws(seeds, self.learner.noise_streams, rows * actions, "normal", self.device, dtype)
+        sizes = Sizes(known.observation_size, known.action_size, self.hyperparameters["batch_size"])
+        self._warm_up = Draws(seeds, [Stream.WARM_UP], sizes.action, "uniform", self.device, dtype)
+        executor = Captured if (on_cuda if capture is None else capture) else Eager
+        self._executor = executor(self.learner, self.replay, seeds, sizes, self.device, dtype)
+        self._acting = False
         self.step = self.updates = self.evaluations = 0
         self.diverged: dict[int, str] = {}
-        self.losses: dict[str, Tensor] = {}
         self.clock = Clock()
         self.seconds_to_save = 0.0
-        self._evaluation_environments: dict[int, envs.BatchedEnv] = {}
+        self._evaluator = PopulationEvaluator(task, seeds, threads)
         self._returns = np.zeros(len(self.members))
         self.returns: list[deque[float]] = [deque(maxlen=_RETURNS_KEPT) for _ in self.members]
         self._observations, _ = self._environments.reset()
@@ -141,6 +155,8 @@ class Population:
         Returns:
             The steps that were made: fewer if asked to stop, or if all runs have diverged.
         """
+        # Somebody may have changed the networks since the last call.
+        self._acting = False
         made = 0
         while made < steps and len(self.diverged) < len(self.members) and not should_stop():
             self._make_step()
@@ -148,31 +164,39 @@ class Population:
         return made
 
     def _make_step(self) -> None:
-        with self.clock.part("act"):
-            actions = self._actions()
+        actions = self._actions()
         with self.clock.part("simulate"):
             self._simulate(actions)
         self.step += 1
         values = self.hyperparameters
         if self.step > values["learning_starts"] and self.step % values["train_freq"] == 0:
             count = values["train_freq"] if values["gradient_steps"] == -1 else values["gradient_steps"]
-            with self.clock.part("learn"):
-                for _ in range(count):
-                    self._update()
+            for left in reversed(range(count)):
+                # Before the last update, if that leaves the policies as they are: a GPU then makes it while the
+                # environments are stepped. The actions are the same either way.
+                if left == 0 and not self.learner.moves_policy(self.updates + 1):
+                    self._begin_acting()
+                self._update()
 
     def _actions(self) -> Tensor:
         if self.step < self.hyperparameters["learning_starts"]:
-            return self._warm_up.at(self.step)[0]
-        with torch.no_grad():
-            observations = self._to_device(self._observations).unsqueeze(1)
-            noise = self._exploration.at(self.step)[0]
-            actions = self.learner.explore(observations, noise.unsqueeze(1))[:, 0]
-        self._end_unless_finite("action", actions)
+            return self._warm_up.at(self.step)[0].cpu()
+        self._begin_acting()
+        with self.clock.part("act"):
+            actions = self._executor.actions()
+            self._end_unless_finite("action", actions)
+        self._acting = False
         return actions
+
+    def _begin_acting(self) -> None:
+        if not self._acting and self.step >= self.hyperparameters["learning_starts"]:
+            with self.clock.part("act"):
+                self._executor.begin_acting(self._observations, self.step)
+            self._acting = True
 
     def _simulate(self, actions: Tensor) -> None:
         alive = self.alive()
-        scaled = self._unscaled(actions.cpu().float().numpy())
+        scaled = self._unscaled(actions.float().numpy())
         # What a diverged run would do is of no interest, and NaN would make MuJoCo warn.
         scaled[~alive] = 0.0
         following, rewards, terminated, truncated, _ = self._environments.step(scaled, active=alive)
@@ -191,7 +215,7 @@ class Population:
             following, _ = self._environments.reset(options={"reset_mask": ended})
         self._observations = following
         self.replay.add(
-            actions,
+            actions.to(self.device),
             self._to_device(rewards),
             torch.from_numpy(terminated).to(self.device),
             self._to_device(following),
@@ -200,13 +224,16 @@ class Population:
 
     def _update(self) -> None:
         self.updates += 1
-        batch = self.replay.sample(self._sampling.at(self.updates)[0])
-        shape = batch.actions.shape
-        noise = tuple(numbers.view(shape) for numbers in self._noise.at(self.updates))
-        losses = self.learner.update(batch, noise, delayed=self.learner.delayed_is_due(self.updates))
-        self.losses.update(losses)
-        for name, loss in losses.items():
-            self._end_unless_finite(name, loss)
+        with self.clock.part("learn"):
+            self._executor.update(self.updates)
+            for name, mask in self._executor.broken().items():
+                for run in np.flatnonzero(mask.numpy()):
+                    self._end(int(run), name, kind_of(self._executor.losses[name][run].cpu().numpy()))
+
+    @property
+    def losses(self) -> Losses:
+        """Losses of the last update that had them, by name, each of shape ``(P,)``."""
+        return self._executor.losses
 
     def evaluate(self, episodes: int, should_stop: Callable[[], bool] = lambda: False) -> list[Evaluation] | None:
         """Let the deterministic policies play episodes of their own, which training does not see.
@@ -220,7 +247,7 @@ class Population:
             which the next call makes the same evaluation.
         """
         with self.clock.part("evaluate"):
-            found = self._evaluate(episodes, should_stop)
+            found = self._evaluator.play(self._act, self.alive(), self.evaluations, episodes, should_stop)
         if found is None:
             return None
         for run in np.flatnonzero(self.alive() & ~np.isfinite(found[0]).all(axis=1)):
@@ -228,34 +255,11 @@ class Population:
         self.evaluations += 1
         return [Evaluation(returns, lengths) for returns, lengths in zip(*found, strict=True)]
 
-    def _evaluate(
-        self, episodes: int, should_stop: Callable[[], bool]
-    ) -> tuple[NDArray[np.float64], NDArray[np.int64]] | None:
-        runs = len(self.members)
-        if episodes not in self._evaluation_environments:
-            self._evaluation_environments[episodes] = envs.make(self.task, runs * episodes, None, self._threads)
-        environments = self._evaluation_environments[episodes]
-        seeds = [
-            evaluation_seed(member.seed, self.evaluations, episode)
-            for member in self.members
-            for episode in range(episodes)
-        ]
-        observations, _ = environments.reset(seed=seeds)
-        returns, lengths = np.zeros(runs * episodes), np.zeros(runs * episodes, dtype=np.int64)
-        running = np.repeat(self.alive(), episodes)
-        returns[~running] = np.nan
-        while running.any():
-            if should_stop():
-                return None
-            # All rows, also of ended episodes: a product with fewer rows could round differently.
-            with torch.no_grad():
-                actions = self.learner.act(self._to_device(observations).view(runs, episodes, -1)).flatten(0, 1)
-            scaled = self._unscaled(actions.cpu().float().numpy())
-            observations, rewards, terminated, truncated, _ = environments.step(scaled, active=running)
-            returns[running] += rewards[running]
-            lengths += running
-            running = running & ~(terminated | truncated)
-        return returns.reshape(runs, episodes), lengths.reshape(runs, episodes)
+    def _act(self, observations: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return the deterministic policies' actions in the environment's bounds, for shapes ``(P, E, size)``."""
+        with torch.no_grad():
+            actions = self.learner.act(self._to_device(observations))
+        return self._unscaled(actions.cpu().float().numpy())
 
     def _unscaled(self, actions: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return actions in the environment's own bounds, computed as Stable-Baselines3 does."""
@@ -313,7 +317,7 @@ class Population:
         facts = {
             "algorithm": self.algorithm,
             "task": self.task,
-            "members": [_member_to_json(member) for member in self.members],
+            "members": [member_to_json(member) for member in self.members],
             "hyperparameters": dict(self.hyperparameters),
             "device": self.device.type,
             "dtype": str(self.dtype).removeprefix("torch."),
@@ -344,12 +348,12 @@ class Population:
                 PyTorch, NumPy, MuJoCo or Gymnasium, with which training would not go on as it was.
         """
         manifest = read_manifest(Path(folder))
-        _check_place(Path(folder), manifest, resolve_device(device).type)
+        check_place(Path(folder), manifest, resolve_device(device).type)
         tensors, arrays = read_data(Path(folder), manifest)
         population = cls(
             manifest["algorithm"],
             manifest["task"],
-            [_member_from_json(member) for member in manifest["members"]],
+            [member_from_json(member) for member in manifest["members"]],
             hyperparameters=manifest["hyperparameters"],
             device=device,
             dtype=getattr(torch, manifest["dtype"]),
@@ -385,69 +389,11 @@ class Population:
 
     def close(self) -> None:
         """Release the simulators."""
-        for environments in (self._environments, *self._evaluation_environments.values()):
-            environments.close()
-
-
-def _checked_members(
-    algorithm: str, members: Sequence[Member | tuple[rl_acts.NetworkActivation, int]]
-) -> tuple[Member, ...]:
-    if algorithm not in ALGORITHMS:
-        raise ConfigError(f"algorithm is {algorithm!r}; allowed are {', '.join(ALGORITHMS)}.")
-    if not members:
-        raise ConfigError("a population has no members; give at least one, such as ('relu', 0).")
-    checked = []
-    for member in members:
-        one = member if isinstance(member, Member) else Member(member[0], member[0], member[1])
-        seed: object = one.seed
-        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= LARGEST_SEED:
-            raise ConfigError(f"seed is {seed!r}; allowed is a whole number from 0 to {LARGEST_SEED}.")
-        checked.append(one)
-    return tuple(checked)
+        self._environments.close()
+        self._evaluator.close()
 
 
 def _learner(algorithm: str, setting: Setting) -> TD3 | SAC:
     if algorithm == "sac":
         return SAC(setting)
     return TD3(setting, critics=1 if algorithm == "ddpg" else 2)
-
-
-def _member_to_json(member: Member) -> dict[str, Any]:
-    try:
-        return {
-            "actor": _canonical(member.actor),
-            "critic": _canonical(member.critic),
-            "seed": member.seed,
-            "activation_lr": member.activation_lr,
-        }
-    except (rl_acts.ActivationError, TypeError) as error:
-        raise CheckpointError(
-            f"the activations of {member} have no name that a file could hold; rl_acts.register gives one: {error}"
-        ) from error
-
-
-def _canonical(activation: Any) -> str | list[str]:
-    if isinstance(activation, list | tuple):
-        return [str(rl_acts.parse(spec)) for spec in activation]
-    return str(rl_acts.parse(activation))
-
-
-def _member_from_json(plain: Mapping[str, Any]) -> Member:
-    return Member(plain["actor"], plain["critic"], plain["seed"], plain["activation_lr"])
-
-
-# Another version of any of these may give other bits from the same state.
-_LIBRARIES = ("torch", "numpy", "mujoco", "gymnasium", "rl_acts")
-
-
-def _check_place(folder: Path, manifest: Mapping[str, Any], device: str) -> None:
-    if manifest["device"] != device:
-        raise CheckpointError(
-            f"the checkpoint in {folder} was made on {manifest['device']}; training cannot go on as it was on {device}."
-        )
-    here, then = versions(), manifest["versions"]
-    others = [f"{name} {then.get(name)} (here {here[name]})" for name in _LIBRARIES if then.get(name) != here[name]]
-    if others:
-        raise CheckpointError(
-            f"the checkpoint in {folder} was made with {', '.join(others)}; training cannot go on as it was."
-        )

@@ -55,6 +55,12 @@ class Replay:
         self._first_row = (torch.arange(runs, device=device) * self._rows.shape[1]).unsqueeze(1)
         self._first_successor = (torch.arange(runs, device=device) * self._ring).unsqueeze(1)
 
+    @staticmethod
+    def bytes_per_transition(observation_size: int, action_size: int, dtype: torch.dtype) -> int:
+        """Return what one transition of one run takes: a row, where its successor is, a share of the rows for ends."""
+        row = dtype.itemsize * (observation_size + action_size + 2)
+        return row + 4 + -(-(row + 8) // _FIRST_SHARE_OF_ENDS)
+
     def __len__(self) -> int:
         """Return how many transitions each run has."""
         return min(self.steps, self.capacity)
@@ -98,14 +104,20 @@ class Replay:
             self._successors[run, row] = end
         self.steps += 1
 
-    def sample(self, bits: Tensor) -> Batch:
+    def address(self) -> int:
+        """Return where the rows lie; it changes when the memory must grow."""
+        return self._rows.data_ptr()
+
+    def sample(self, bits: Tensor, steps: Tensor | None = None) -> Batch:
         """Return transitions drawn uniformly with replacement.
 
         Args:
             bits: 32-bit words, shape ``(P, B)``.
+            steps: `steps` as a tensor on the device, for a captured call; None takes the number itself.
         """
-        size = len(self)
-        oldest = (self.steps - size) % self._ring
+        stored: Any = self.steps if steps is None else steps
+        size: Any = len(self) if steps is None else steps.clamp(max=self.capacity)
+        oldest = (stored - size) % self._ring
         places = ((((bits * size) >> 32) + oldest) % self._ring).view(self._runs, -1)
         successors = self._successors.view(-1).index_select(0, (places + self._first_successor).view(-1))
         rows = self._rows.view(-1, self._rows.shape[2])

@@ -58,6 +58,7 @@ class SAC:
         self._actor_optimiser = build_optimiser(self.actor, setting.members, values["learning_rate"])
         self._critic_optimiser = build_optimiser(self.critic, setting.members, values["learning_rate"])
         self._build_entropy_coefficient(setting)
+        setting.compile_methods(self, "_sample", "_targets", "_critic_loss", "_actor_loss")
 
     def _build_entropy_coefficient(self, setting: Setting) -> None:
         given = setting.hyperparameters["ent_coef"]
@@ -89,6 +90,11 @@ class SAC:
         """Return whether the update of this number, from 1, is one of the targets too."""
         return update % self._target_update_interval == 0
 
+    def moves_policy(self, update: int) -> bool:
+        """Return whether the update of this number, from 1, changes the actor: each does."""
+        del update
+        return True
+
     def _sample(self, observations: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Return actions ``(P, B, A)`` and the logarithms of their densities ``(P, B)``."""
         mean, log_std = self.actor(observations)[:, 0].chunk(2, dim=-1)
@@ -114,24 +120,35 @@ class SAC:
         self._update_entropy_coefficient(log_density.detach())
 
         with torch.no_grad():
-            next_actions, next_log_density = self._sample(batch.next_observations, noise[1])
-            next_values = self.critic_target(batch.next_observations, next_actions).squeeze(-1).amin(1)
-            next_values = next_values - coefficient.unsqueeze(1) * next_log_density
-            targets = batch.rewards + (1.0 - batch.terminated) * self._gamma * next_values
-
-        values = self.critic(batch.observations, batch.actions).squeeze(-1)
-        critic_loss = 0.5 * (values - targets.unsqueeze(1)).square().mean(2).sum(1)
+            targets = self._targets(batch, noise[1], coefficient)
+        critic_loss = self._critic_loss(batch, targets)
         self.critic.gradients(critic_loss.sum())
         self._critic_optimiser.step()
 
-        least = self.critic(batch.observations, actions, learn=False).squeeze(-1).amin(1)
-        actor_loss = (coefficient.unsqueeze(1) * log_density - least).mean(1)
+        actor_loss = self._actor_loss(batch.observations, actions, log_density, coefficient)
         self.actor.gradients(actor_loss.sum())
         self._actor_optimiser.step()
-
         if delayed:
             move_towards((self.critic,), (self.critic_target,), self._tau)
         return {"critic_loss": critic_loss.detach(), "actor_loss": actor_loss.detach(), "ent_coef": coefficient}
+
+    def _targets(self, batch: Batch, noise: Tensor, coefficient: Tensor) -> Tensor:
+        """Soft values by the smaller of two target critics: one for each transition, ``(P, B)``."""
+        next_actions, next_log_density = self._sample(batch.next_observations, noise)
+        next_values = self.critic_target(batch.next_observations, next_actions).squeeze(-1).amin(1)
+        next_values = next_values - coefficient.unsqueeze(1) * next_log_density
+        targets: Tensor = batch.rewards + (1.0 - batch.terminated) * self._gamma * next_values
+        return targets
+
+    def _critic_loss(self, batch: Batch, targets: Tensor) -> Tensor:
+        """Half of the mean squared error, summed over a run's critics, ``(P,)``."""
+        values = self.critic(batch.observations, batch.actions).squeeze(-1)
+        return 0.5 * (values - targets.unsqueeze(1)).square().mean(2).sum(1)
+
+    def _actor_loss(self, observations: Tensor, actions: Tensor, log_density: Tensor, coefficient: Tensor) -> Tensor:
+        """Entropy-regularised value of the policy's actions, negated, ``(P,)``."""
+        least = self.critic(observations, actions, learn=False).squeeze(-1).amin(1)
+        return (coefficient.unsqueeze(1) * log_density - least).mean(1)
 
     def _update_entropy_coefficient(self, log_density: Tensor) -> None:
         if self._entropy_optimiser is None:

@@ -49,6 +49,7 @@ class TD3:
         self.critic_target = population_network(setting, values_of_actions, "critic", target=True)
         self._actor_optimiser = build_optimiser(self.actor, setting.members, values["learning_rate"])
         self._critic_optimiser = build_optimiser(self.critic, setting.members, values["learning_rate"])
+        setting.compile_methods(self, "_targets", "_critic_loss", "_actor_loss")
 
     def act(self, observations: Tensor) -> Tensor:
         """Return the deterministic policy's actions in [-1, 1], shape ``(P, B, A)``, for ``(P, B, observations)``."""
@@ -62,6 +63,10 @@ class TD3:
         """Return whether the update of this number, from 1, is one of actor and targets too."""
         return update % self._policy_delay == 0
 
+    def moves_policy(self, update: int) -> bool:
+        """Return whether the update of this number, from 1, changes the actor."""
+        return self.delayed_is_due(update)
+
     def update(self, batch: Batch, noise: tuple[Tensor, ...], *, delayed: bool) -> Losses:
         """Make one update of every run.
 
@@ -74,25 +79,37 @@ class TD3:
             ``critic_loss`` and, if the actor was updated, ``actor_loss``, shape ``(P,)``.
         """
         with torch.no_grad():
-            smoothing = (self._target_noise * noise[0]).clamp(-self._target_noise_clip, self._target_noise_clip)
-            next_actions = torch.tanh(self.actor_target(batch.next_observations))[:, 0]
-            next_actions = (next_actions + smoothing).clamp(-1.0, 1.0)
-            next_values = self.critic_target(batch.next_observations, next_actions).squeeze(-1).amin(1)
-            targets = batch.rewards + (1.0 - batch.terminated) * self._gamma * next_values
-
-        values = self.critic(batch.observations, batch.actions).squeeze(-1)
-        critic_loss = (values - targets.unsqueeze(1)).square().mean(2).sum(1)
+            targets = self._targets(batch, noise[0])
+        critic_loss = self._critic_loss(batch, targets)
         self.critic.gradients(critic_loss.sum())
         self._critic_optimiser.step()
         if not delayed:
             return {"critic_loss": critic_loss.detach()}
 
-        actions = self.act(batch.observations)
-        actor_loss = -self.critic(batch.observations, actions, learn=False, first=True).mean((1, 2, 3))
+        actor_loss = self._actor_loss(batch.observations)
         self.actor.gradients(actor_loss.sum())
         self._actor_optimiser.step()
         move_towards((self.critic, self.actor), (self.critic_target, self.actor_target), self._tau)
         return {"critic_loss": critic_loss.detach(), "actor_loss": actor_loss.detach()}
+
+    def _targets(self, batch: Batch, noise: Tensor) -> Tensor:
+        """Clipped double Q-learning with target policy smoothing: one value for each transition, ``(P, B)``."""
+        smoothing = (self._target_noise * noise).clamp(-self._target_noise_clip, self._target_noise_clip)
+        next_actions = torch.tanh(self.actor_target(batch.next_observations))[:, 0]
+        next_actions = (next_actions + smoothing).clamp(-1.0, 1.0)
+        next_values = self.critic_target(batch.next_observations, next_actions).squeeze(-1).amin(1)
+        targets: Tensor = batch.rewards + (1.0 - batch.terminated) * self._gamma * next_values
+        return targets
+
+    def _critic_loss(self, batch: Batch, targets: Tensor) -> Tensor:
+        """Mean squared error, summed over a run's critics, ``(P,)``."""
+        values = self.critic(batch.observations, batch.actions).squeeze(-1)
+        return (values - targets.unsqueeze(1)).square().mean(2).sum(1)
+
+    def _actor_loss(self, observations: Tensor) -> Tensor:
+        """Minus the first critic's opinion of the policy's actions, ``(P,)``."""
+        values = self.critic(observations, self.act(observations), learn=False, first=True)
+        return -values.mean((1, 2, 3))
 
     def state(self) -> dict[str, Tensor]:
         """Return every tensor that training changes, by name; writing into them changes the learner."""

@@ -38,8 +38,8 @@ def test_words_do_not_depend_on_neighbours_or_blocks() -> None:
 def test_words_depend_on_seed_stream_step_and_position() -> None:
     seeds, steps = torch.tensor([0, 1]), torch.tensor([0, 1, 2**32])
     everything = torch.stack([words(seeds, stream, steps, 50) for stream in Stream])
-    assert everything.flatten().unique().numel() > 0.999 * everything.numel()
-    assert 0 <= int(everything.min())
+    assert len(set(everything.flatten().tolist())) > 0.999 * everything.numel()
+    assert int(everything.min()) >= 0
     assert int(everything.max()) < 2**32
 
 

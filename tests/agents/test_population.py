@@ -17,7 +17,13 @@ from agents.population import Population
 from envs import TaskError
 
 ALONE = Member("swim_learnable(per=unit)", ["tanh", "swish_learnable"], 7, activation_lr=1e-2)
-MIXED = [Member("relu", "relu", 0), Member("relu", "gelu", 1), Member("swim", "swim", 2), ALONE, Member("elu", "relu", 4)]
+MIXED = [
+    Member("relu", "relu", 0),
+    Member("relu", "gelu", 1),
+    Member("swim", "swim", 2),
+    ALONE,
+    Member("elu", "relu", 4),
+]
 # An odd batch and odd widths, so that no vectorised loop comes out even.
 SMALL = {"learning_starts": 40, "net_arch": [23, 17], "batch_size": 37}
 
@@ -61,7 +67,7 @@ def assert_same_run(one: Population, run: int, other: Population, other_run: int
 @pytest.mark.parametrize("widths", [[23, 17], [64, 64], [256, 256]])
 @pytest.mark.parametrize("algorithm", ["td3", "sac", "ddpg"])
 def test_a_run_does_not_depend_on_its_neighbours(algorithm: str, widths: list[int]) -> None:
-    settings = {"hyperparameters": {"net_arch": widths}}
+    settings: dict[str, Any] = {"hyperparameters": {"net_arch": widths}}
     alone, mixed = make(algorithm, [ALONE], **settings), make(algorithm, MIXED, **settings)
     for population in (alone, mixed):
         population.evaluate(2)
@@ -110,7 +116,7 @@ def test_training_ends_when_all_runs_have_diverged() -> None:
 
 @pytest.mark.parametrize("algorithm", ["td3", "sac"])
 def test_goes_on_bit_for_bit_in_a_fresh_process(algorithm: str, tmp_path: Path) -> None:
-    settings = {"hyperparameters": {"buffer_size": 200}}
+    settings: dict[str, Any] = {"hyperparameters": {"buffer_size": 200}}
     straight, first = make(algorithm, MIXED, **settings), make(algorithm, MIXED, **settings)
     for population in (straight, first):
         population.evaluate(2)
@@ -204,11 +210,15 @@ def test_warm_up_actions_are_random_and_the_policy_acts_afterwards() -> None:
 
 
 def test_exploration_noise_has_its_scale() -> None:
-    noisy = make("td3", [("relu", 0)], hyperparameters={"exploration_noise": 0.2, "learning_starts": 0, "net_arch": [4]})
+    noisy = make(
+        "td3", [("relu", 0)], hyperparameters={"exploration_noise": 0.2, "learning_starts": 0, "net_arch": [4]}
+    )
     noisy.train(1)
     begin = noisy.learner.actor.layout.sizes[0]
     observation = noisy.replay.state()["rows"][:, :1, :begin]
-    other = make("td3", [("relu", 0)], hyperparameters={"exploration_noise": 0.0, "learning_starts": 0, "net_arch": [4]})
+    other = make(
+        "td3", [("relu", 0)], hyperparameters={"exploration_noise": 0.0, "learning_starts": 0, "net_arch": [4]}
+    )
     clean = other.learner.act(observation)[0, 0].detach()
     difference = noisy.replay.state()["rows"][0, 0, begin : begin + 3] - clean
     doubled = make(
@@ -225,12 +235,15 @@ def test_initial_weights_are_those_of_linear_layers_and_alike_for_all_activation
     assert torch.equal(actor.flat[0], actor.flat[1])
     assert not torch.equal(actor.flat[0], actor.flat[2])
     first = actor.module(0)[0]
+    assert isinstance(first, torch.nn.Linear)
     # PyTorch's default: uniform up to 1 / sqrt(fan in), 11 observations.
     assert float(first.weight.detach().abs().max()) == pytest.approx(11**-0.5, rel=0.05)
 
 
-def test_terminal_observations_are_stored_and_time_limits_are_no_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    population = make("td3", [("relu", 0), ("relu", 1)], "InvertedPendulum-v5", hyperparameters={"learning_starts": 5000})
+def test_terminal_observations_are_stored_and_time_limits_are_no_ends() -> None:
+    population = make(
+        "td3", [("relu", 0), ("relu", 1)], "InvertedPendulum-v5", hyperparameters={"learning_starts": 5000}
+    )
     population.train(60)
     state = population.replay.state()
     ends = state["end_steps"][0][state["end_steps"][0] >= 0]
@@ -245,7 +258,6 @@ def test_terminal_observations_are_stored_and_time_limits_are_no_ends(monkeypatc
     state = reacher.replay.state()
     assert state["end_steps"][0].tolist() == [49, 99]
     assert float(state["rows"][0, :, -1].abs().sum()) == 0.0
-    del monkeypatch
 
 
 @pytest.mark.parametrize("task", ["Pendulum-v1", "MountainCarContinuous-v0"])
@@ -306,7 +318,9 @@ def test_bad_input(change: dict[str, Any], error: type[Exception], message: str)
 
 
 def test_a_memory_larger_than_the_machine_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"a replay memory of 1,000,000,000,000 transitions .* buffer_size of at most"):
+    with pytest.raises(
+        ConfigError, match=r"1 x a replay memory of 1,000,000,000,000 transitions needs .* buffer_size of at most"
+    ):
         make("td3", [("relu", 0)], hyperparameters={"buffer_size": 10**12})
 
 

@@ -1,0 +1,66 @@
+"""What a population's checkpoint says of its runs, and whether training can go on from it here."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import rl_acts
+from agents.checkpoint import CheckpointError
+from agents.learner import Member
+from agents.machine import versions
+
+# Another version of any of these may give other bits from the same state.
+_LIBRARIES = ("torch", "numpy", "mujoco", "gymnasium", "rl_acts")
+
+
+def member_to_json(member: Member) -> dict[str, Any]:
+    """Return a member as plain values, with canonical specs.
+
+    Raises:
+        CheckpointError: An activation is a class or a callable, which no file can name.
+    """
+    try:
+        return {
+            "actor": _canonical(member.actor),
+            "critic": _canonical(member.critic),
+            "seed": member.seed,
+            "activation_lr": member.activation_lr,
+        }
+    except (rl_acts.ActivationError, TypeError) as error:
+        raise CheckpointError(
+            f"the activations of {member} have no name that a file could hold; rl_acts.register gives one: {error}"
+        ) from error
+
+
+def member_from_json(plain: Mapping[str, Any]) -> Member:
+    """Return the member that `member_to_json` described."""
+    return Member(plain["actor"], plain["critic"], plain["seed"], plain["activation_lr"])
+
+
+def check_place(folder: Path, manifest: Mapping[str, Any], device: str) -> None:
+    """Check that training goes on bit for bit on this device with these libraries.
+
+    Args:
+        folder: Of the checkpoint, for the message.
+        manifest: Of the checkpoint.
+        device: ``"cpu"`` or ``"cuda"``.
+
+    Raises:
+        CheckpointError: It would not.
+    """
+    if manifest["device"] != device:
+        raise CheckpointError(
+            f"the checkpoint in {folder} was made on {manifest['device']}; training cannot go on as it was on {device}."
+        )
+    here, then = versions(), manifest["versions"]
+    others = [f"{name} {then.get(name)} (here {here[name]})" for name in _LIBRARIES if then.get(name) != here[name]]
+    if others:
+        raise CheckpointError(
+            f"the checkpoint in {folder} was made with {', '.join(others)}; training cannot go on as it was."
+        )
+
+
+def _canonical(activation: Any) -> str | list[str]:
+    if isinstance(activation, list | tuple):
+        return [str(rl_acts.parse(spec)) for spec in activation]
+    return str(rl_acts.parse(activation))
