@@ -22,7 +22,8 @@ ENDED_BADLY = ("diverged", "failed")
 class Run:
     """One run: its evaluations and how it went.
 
-    `state` is one of STATES, "missing" (no folder) or "unknown" (evaluations without a readable run.json).
+    `state` is one of STATES, "missing" (no folder) or "unknown" (evaluations without a readable run.json). `workers`
+    is how many processes shared the machine, `company` how many runs trained in this one's process.
     """
 
     task: str
@@ -37,6 +38,7 @@ class Run:
     finished: str | None = None
     command: str | None = None
     workers: int | None = None
+    company: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     hardware: Mapping[str, str] = field(default_factory=dict)
 
@@ -114,6 +116,7 @@ def _read_run(study_dir: Path, key: tuple[str, str, str, int], notes: list[str])
         finished=_text(record.get("finished")),
         command=_text(record.get("command")),
         workers=workers if isinstance(workers := record.get("workers"), int) else None,
+        company=size if isinstance(size := _mapping(record.get("cohort")).get("size"), int) else None,
         versions=_texts(record.get("versions")),
         hardware=_texts(record.get("hardware")),
     )
@@ -138,8 +141,12 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
 def _texts(value: object) -> dict[str, str]:
-    return {str(key): str(text) for key, text in value.items() if text is not None} if isinstance(value, dict) else {}
+    return {str(key): str(text) for key, text in _mapping(value).items() if text is not None}
 
 
 def _strangers(study_dir: Path, runs: tuple[Run, ...]) -> list[str]:

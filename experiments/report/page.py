@@ -18,7 +18,7 @@ from experiments.report.study import Study
 from experiments.report.style import DARK, LIGHT, ArmStyle
 from experiments.report.tables import Table
 from experiments.report.text import count, seeds_text, whole
-from experiments.report.verdict import Verdict
+from experiments.report.verdict import Verdict, shared_clock, sharing
 from experiments.report.versions import differing, versions_text
 
 _TEMPLATE = Path(__file__).parent / "template"
@@ -128,8 +128,9 @@ def _facts(collection: Collection, groups: Sequence[Group]) -> dict[str, str]:
 
 def _figure_sections(panels: Sequence[Panel], groups: Sequence[Group]) -> list[tuple[str, str, str]]:
     band = figures.band_text([arm for group in groups for arm in group.arms])
-    shared = max((run.workers or 1 for group in groups for arm in group.arms for run in arm.runs), default=1)
-    hint = f" Up to {shared} runs shared the machine: only indicative." if shared > 1 else ""
+    hint = "".join(
+        f" {sentence}" for sentence in sharing([r for group in groups for arm in group.arms for r in arm.runs])
+    )
     order = "" if hint else " Runs of different arms were not measured in turn, so small differences mean nothing."
     detail = f"Band: {band}. Thin lines: single seeds."
     if max(len(group.arms) for group in groups) > figures.MOST_BANDS:
@@ -211,7 +212,9 @@ def _setup(collection: Collection) -> tuple[str, str, str]:
     parts.append("<h3>Machines and versions</h3>\n" + _machines(collection.runs))
     workers = Counter(run.workers for run in collection.runs if run.workers is not None)
     if workers:
-        parts.append(markup.paragraph(_sharing(workers)))
+        company = max((run.company or 1 for run in collection.runs), default=1)
+        clock = f" {shared_clock(company)}" if company > 1 else ""
+        parts.append(markup.paragraph(_sharing(workers) + clock))
     if study.command:
         parts.append(f"<h3>Command</h3>\n<p>The runs: <code>{escape(study.command)}</code></p>")
     return "setup", "Setup", markup.section("setup", "Setup", "", "\n".join(parts))
@@ -221,9 +224,9 @@ def _sharing(workers: Mapping[int, int]) -> str:
     """How many runs shared the machine, from the number of runs for each number of workers."""
     need = "A claim about an arm's cost needs runs measured in turn on one idle machine."
     if max(workers) <= 1:
-        return f"The runs were made one at a time. {need}"
+        return f"The runs' processes were started one at a time. {need}"
     shared = "; ".join(f"{count(runs, 'run')} with {amount} at a time" for amount, runs in sorted(workers.items()))
-    return f"Runs shared the machine: {shared}. Times of runs that shared it are only indicative. {need}"
+    return f"Processes shared the machine: {shared}. Times of those that shared it are only indicative. {need}"
 
 
 def _machines(runs: Sequence[Run]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.report.collect import ENDED_BADLY, Collection
+from experiments.report.collect import ENDED_BADLY, Collection, Run
 from experiments.report.compare import family_size, pairs
 from experiments.report.lead import lead
 from experiments.report.results import Comparison, Group, Outcome
@@ -141,10 +141,24 @@ def _limits(collection: Collection, groups: Sequence[Group]) -> list[str]:
     sizes = [arm.finals.size for group in groups for arm in group.arms if arm.finals.size]
     if sizes:
         limits.append(_interval_text(sizes))
+    return limits + sharing(runs)
+
+
+def sharing(runs: Sequence[Run]) -> list[str]:
+    """Return what is to be said of runs' times if they shared a machine or a process."""
+    said = []
     workers = max((run.workers or 1 for run in runs), default=1)
     if workers > 1:
-        limits.append(f"Up to {workers} runs shared the machine, so every time and every rate here is only indicative.")
-    return limits
+        said.append(f"Up to {workers} processes shared the machine, so every time and rate here is only indicative.")
+    company = max((run.company or 1 for run in runs), default=1)
+    return said + ([shared_clock(company)] if company > 1 else [])
+
+
+def shared_clock(company: int) -> str:
+    """Return what the times of runs that trained in one process are."""
+    return (
+        f"Up to {company} runs trained in one process and have one clock, whose times say nothing about a single arm."
+    )
 
 
 def _version_limits(groups: Sequence[Group]) -> list[str]:

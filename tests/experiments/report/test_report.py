@@ -132,7 +132,7 @@ def test_the_page_says_it_all_and_nests(reported: Path) -> None:
         "td3.learning_rate",
         "cpu Synthetic CPU",
         "mujoco 3.17.0, torch 2.13.0",
-        "The runs were made one at a time.",
+        "The runs' processes were started one at a time.",
         "python -m experiments run synthetic.yaml",
         "python -m experiments report study",
         "2026-03-01",
@@ -236,8 +236,8 @@ def test_failed_and_odd_runs_stay_on_the_page(make_study: Make) -> None:
         "1 of 3 returns are not finite",
         "Hopper-v5/td3/swim/seed-2: no such folder; the run has not started",
         "its last finite evaluation is carried forward to step 4 000",
-        "Up to 2 runs shared the machine",
-        "Runs shared the machine: 2 runs with 1 at a time; 3 runs with 2 at a time.",
+        "Up to 2 processes shared the machine",
+        "Processes shared the machine: 2 runs with 1 at a time; 3 runs with 2 at a time.",
     ):
         assert words in page.text
     attempts = [row["attempt"] for row in table(study.folder, "runs") if row["arm"] == "swim"]

@@ -195,7 +195,7 @@ def test_the_seeds_that_are_needed_grow_with_the_whole_study(make_study: Make) -
 def test_unfinished_failed_and_shared_runs_are_limits(make_study: Make) -> None:
     study = make_study(arms=("relu",), seeds=4)
     study.write_plan()
-    study.write_run("relu", 0, [0, 1, 2, 3, 4], workers=2)
+    study.write_run("relu", 0, [0, 1, 2, 3, 4], workers=2, cohort={"id": "1", "size": 3, "members": []})
     study.write_run("relu", 1, [0, 1], state="diverged", cause="NaN")
     study.write_run("relu", 2, [], state="failed", cause="disk full")
     study.write_run("relu", 3, [0], state="running")
@@ -205,7 +205,8 @@ def test_unfinished_failed_and_shared_runs_are_limits(make_study: Make) -> None:
         "forward. 1 of them had no evaluation at all and has no score, which flatters the arms they belong to.",
         "With 2 seeds per arm, bands and bars are the range of the seeds (smallest to largest), "
         "not confidence intervals.",
-        "Up to 2 runs shared the machine, so every time and every rate here is only indicative.",
+        "Up to 2 processes shared the machine, so every time and rate here is only indicative.",
+        "Up to 3 runs trained in one process and have one clock, whose times say nothing about a single arm.",
     )
 
 
