@@ -27,6 +27,27 @@ Learner: TypeAlias = TD3 | SAC
 
 
 @dataclass(frozen=True)
+class Transitions:
+    """One environment step of each run, as it comes from the simulators.
+
+    Attributes:
+        actions: In [-1, 1], shape ``(P, action size)``.
+        rewards: Shape ``(P,)``.
+        terminated: Bools, shape ``(P,)``.
+        reached: The observations after the step, shape ``(P, observation size)``.
+        following: Those from which the runs go on: of a new episode where one has ended.
+        ended: Indices of the runs whose episode has ended.
+    """
+
+    actions: Tensor
+    rewards: NDArray[np.float64]
+    terminated: NDArray[np.bool_]
+    reached: NDArray[np.float64]
+    following: NDArray[np.float64]
+    ended: Sequence[int]
+
+
+@dataclass(frozen=True)
 class Sizes:
     """Numbers in an observation and in an action, and rows in a batch."""
 
@@ -76,7 +97,7 @@ class Eager:
             step: Environment steps so far, by which noise is keyed.
         """
         with torch.no_grad():
-            seen = torch.from_numpy(observations).to(device=self._device, dtype=self._dtype).unsqueeze(1)
+            seen = self._moved(observations).unsqueeze(1)
             self._actions = self.learner.explore(seen, self._exploration.at(step)[0].unsqueeze(1))[:, 0]
 
     def actions(self) -> Tensor:
@@ -84,6 +105,20 @@ class Eager:
         if self._actions is None:
             raise RuntimeError("no actions were begun")
         return self._actions.cpu()
+
+    def store(self, step: Transitions) -> None:
+        """Put one step of each run into the replay memories."""
+        reached = self._moved(step.reached) if step.ended else None
+        self.replay.add(
+            step.actions.to(device=self._device, dtype=self._dtype),
+            self._moved(step.rewards),
+            torch.from_numpy(step.terminated).to(self._device),
+            self._moved(step.following),
+            {} if reached is None else {run: reached[run] for run in step.ended},
+        )
+
+    def _moved(self, values: NDArray[np.float64]) -> Tensor:
+        return torch.from_numpy(values).to(device=self._device, dtype=self._dtype)
 
     def update(self, number: int) -> None:
         """Make one update of every run; numbers count from 1."""
@@ -129,11 +164,14 @@ class Captured(Eager):
         # Page-locked, so that copies need not be waited for; a graph replays the addresses that it was captured with.
         self._seen = torch.zeros(runs, sizes.observation, dtype=dtype).pin_memory()
         self._acted = torch.zeros(runs, sizes.action, dtype=dtype).pin_memory()
+        width = sizes.action + 2 + 2 * sizes.observation
+        self._staged = torch.zeros(runs, width, dtype=dtype).pin_memory()
         self._marks: dict[str, Tensor] = {}
         self._marks_seen: dict[str, Tensor] = {}
         self._graphs: dict[str, torch.cuda.CUDAGraph] = {}
         self._pool = torch.cuda.graph_pool_handle()
         self._acting = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        self._storing = torch.cuda.Event()  # type: ignore[no-untyped-call]
         self._rows = replay.address()
 
     def begin_acting(self, observations: NDArray[np.float64], step: int) -> None:
@@ -147,6 +185,25 @@ class Captured(Eager):
         """Wait for the actions; see `Eager`."""
         self._acting.synchronize()
         return self._acted.clone()
+
+    def store(self, step: Transitions) -> None:
+        """Begin to store one step; see `Eager`. One copy to the device, which is not waited for."""
+        # The copy before this one must have left the page-locked memory.
+        self._storing.synchronize()
+        columns = (
+            step.actions,
+            torch.from_numpy(step.rewards).unsqueeze(1),
+            torch.from_numpy(step.terminated).unsqueeze(1),
+            torch.from_numpy(step.following),
+            torch.from_numpy(step.reached),
+        )
+        torch.cat([column.to(self._dtype) for column in columns], dim=1, out=self._staged)
+        widths = [column.shape[1] for column in columns]
+        moved = self._staged.to(self._device, non_blocking=True)
+        self._storing.record()
+        actions, rewards, terminated, following, reached = moved.split_with_sizes(widths, dim=1)
+        ended = {run: reached[run] for run in step.ended}
+        self.replay.add(actions, rewards[:, 0], terminated[:, 0], following, ended)
 
     def update(self, number: int) -> None:
         """Begin one update; see `Eager`. Returns before it is done."""

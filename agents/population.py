@@ -20,7 +20,7 @@ from agents.device import has_compiler, resolve_device
 from agents.divergence import kind_of
 from agents.draws import Draws
 from agents.evaluation import Evaluation
-from agents.executor import Captured, Eager, Sizes
+from agents.executor import Captured, Eager, Sizes, Transitions
 from agents.hyperparameters import resolve_hyperparameters
 from agents.learner import Losses, Member, Setting, checked_members
 from agents.machine import versions
@@ -115,7 +115,7 @@ class Population:
             len(self.members), capacity, known.observation_size, known.action_size, device=self.device, dtype=dtype
         )
         sizes = Sizes(known.observation_size, known.action_size, self.hyperparameters["batch_size"])
-        self._warm_up = Draws(seeds, [Stream.WARM_UP], sizes.action, "uniform", self.device, dtype)
+        self._warm_up = Draws(seeds, [Stream.WARM_UP], sizes.action, "uniform", torch.device("cpu"), dtype)
         executor = Captured if (on_cuda if capture is None else capture) else Eager
         self._executor = executor(self.learner, self.replay, seeds, sizes, self.device, dtype)
         self._acting = False
@@ -180,7 +180,7 @@ class Population:
 
     def _actions(self) -> Tensor:
         if self.step < self.hyperparameters["learning_starts"]:
-            return self._warm_up.at(self.step)[0].cpu()
+            return self._warm_up.at(self.step)[0]
         self._begin_acting()
         with self.clock.part("act"):
             actions = self._executor.actions()
@@ -204,23 +204,15 @@ class Population:
             self._end_broken_simulations(following, rewards)
             terminated, truncated = terminated & self.alive(), truncated & self.alive()
         self._returns += rewards
-        ended = terminated | truncated
-        last: dict[int, Tensor] = {}
+        ended, reached = terminated | truncated, following
         if ended.any():
-            kept = self._to_device(following)
-            last = {int(run): kept[run] for run in np.flatnonzero(ended)}
-            for run in last:
+            for run in np.flatnonzero(ended):
                 self.returns[run].append(float(self._returns[run]))
             self._returns[ended] = 0.0
             following, _ = self._environments.reset(options={"reset_mask": ended})
         self._observations = following
-        self.replay.add(
-            actions.to(self.device),
-            self._to_device(rewards),
-            torch.from_numpy(terminated).to(self.device),
-            self._to_device(following),
-            last,
-        )
+        runs = np.flatnonzero(ended).tolist()
+        self._executor.store(Transitions(actions, rewards, terminated, reached, following, runs))
 
     def _update(self) -> None:
         self.updates += 1

@@ -4,7 +4,7 @@ A peer is a function in a module that Python finds, named with ``--peer NAME=mod
 id, the algorithm (``"td3"`` or ``"sac"``), the width of both hidden layers, the rows of a batch and the activation, and
 returns ``advance(steps)``, which makes that many environment steps. The first 2,000 of them (``--replay-rows``) are to
 be random and without updates, every later one has one update. It is called in a process of its own, and raises
-`NotImplementedError` for what it does not have. SBX as such a module, ``my_peers.py``, for ``--peer sbx2=my_peers:sbx``::
+`NotImplementedError` for what it does not have. SBX as such a module, ``mine.py``, for ``--peer sbx2=mine:sbx``::
 
     import gymnasium
     from sbx import SAC, TD3
@@ -148,7 +148,6 @@ def sbx(task: str, algorithm: str, width: int, batch_size: int, activation: str)
         learning_starts=rows,
         train_freq=1,
         gradient_steps=1,
-        seed=os.getpid(),
         policy_kwargs={
             "net_arch": [width, width],
             "activation_fn": getattr(import_module("flax.linen"), functions[activation]),

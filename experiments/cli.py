@@ -8,6 +8,7 @@ import shlex
 import sqlite3
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -233,6 +234,59 @@ def environments(
     from experiments.bench_envs import BenchSettings, bench_envs_table  # noqa: PLC0415 - it loads the simulator
 
     typer.echo(bench_envs_table(tasks, BenchSettings(num_envs, threads, rounds, steps)), nl=False)
+
+
+@benchmarks.command()
+def updates(  # noqa: PLR0913 - each is an option of the command
+    *,
+    algo: Annotated[str, typer.Option("--algo", help="td3, sac or both.")] = "both",
+    task: Annotated[str, typer.Option("--task", help="Gymnasium id.")] = "HalfCheetah-v5",
+    runs: Annotated[str, typer.Option("--runs", help="Runs per process of ours, one contestant each.")] = "1,4,10,20",
+    width: Annotated[int, typer.Option("--width", min=1, help="Of both hidden layers.")] = 256,
+    activations: Annotated[
+        str,
+        typer.Option(
+            "--activations", help="Such as relu,'swim(k=0.7)'; mixed is relu, swish, swim, swim_learnable at once."
+        ),
+    ] = "relu,swish,swim,swim_learnable,mixed",
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Turns that each contestant has.")] = 7,
+    seconds: Annotated[float, typer.Option("--seconds", help="Of one turn.")] = 3.0,
+    processes: Annotated[
+        int | None, typer.Option("--processes", min=1, help="At once. Default: one per usable core; on a GPU 1.")
+    ] = None,
+    rows: Annotated[int, typer.Option("--replay-rows", min=1_000, help="Of each replay memory.")] = 2_000,
+    peers: Annotated[
+        str | None, typer.Option("--peers", help="Of sb3, sbx. Default: those that are installed.")
+    ] = None,
+    peer: Annotated[
+        list[str] | None, typer.Option("--peer", help="NAME=module:function, another peer. Repeatable.")
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="File for every turn, rewritten after each activation.")
+    ] = None,
+) -> None:
+    """Measure training, relative to Stable-Baselines3 and others, in turns of processes that otherwise wait."""
+    from experiments import bench_options, bench_peers, bench_updates  # noqa: PLC0415 - they load the simulator
+
+    try:
+        settings = bench_updates.UpdateSettings(
+            task=task,
+            algorithms=bench_updates.ALGORITHMS if algo == "both" else (algo,),
+            activations=bench_options.names(activations),
+            runs=bench_options.counts("--runs", runs),
+            width=width,
+            rounds=rounds,
+            seconds=seconds,
+            processes=processes,
+            device=device,
+            rows=rows,
+        )
+        chosen = bench_peers.choose_peers(None if peers is None else bench_options.names(peers), peer or [])
+        say = partial(typer.echo, err=True)
+        typer.echo(bench_updates.bench_updates_table(settings, chosen, json_file, say), nl=False)
+    except bench_updates.BenchError as error:
+        raise typer.Exit(_fail(str(error), EXIT_FAILED)) from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
