@@ -1,7 +1,8 @@
 """What TD3 and SAC have in common: members, batches, networks, optimisers, targets."""
 
 import copy
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias, cast
 
@@ -47,14 +48,21 @@ def checked_members(algorithm: str, members: Sequence[Member | tuple[NetworkActi
         raise ConfigError(f"algorithm is {algorithm!r}; allowed are {', '.join(ALGORITHMS)}.")
     if not members:
         raise ConfigError("a population has no members; give at least one, such as ('relu', 0).")
-    checked = []
-    for member in members:
-        one = member if isinstance(member, Member) else Member(member[0], member[0], member[1])
-        seed: object = one.seed
-        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= LARGEST_SEED:
-            raise ConfigError(f"seed is {seed!r}; allowed is a whole number from 0 to {LARGEST_SEED}.")
-        checked.append(one)
-    return tuple(checked)
+    return tuple(map(_checked_member, members))
+
+
+def _checked_member(given: Any) -> Member:
+    if isinstance(given, tuple) and len(given) == 2:
+        given = Member(given[0], given[0], given[1])
+    elif not isinstance(given, Member):
+        raise ConfigError(f"{given!r} is no member; allowed is a Member or a pair such as ('relu', 0).")
+    seed, rate = given.seed, given.activation_lr
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= LARGEST_SEED:
+        raise ConfigError(f"seed is {seed!r}; allowed is a whole number from 0 to {LARGEST_SEED}.")
+    if rate is not None and not (isinstance(rate, int | float) and 0 < rate < math.inf):
+        raise ConfigError(f"activation_lr is {rate!r}; allowed is a number above 0, or None.")
+    checked: Member = given
+    return checked
 
 
 # By name, each of shape (P,).
@@ -135,9 +143,19 @@ def build_stacks(setting: Setting, *, critics: int, gaussian: bool) -> tuple[Sta
     for member in setting.members:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(weights_seed(member.seed))
-            actors.append([_actor(setting, member, gaussian=gaussian)])
-            values.append([rl_acts.mlp(sizes, member.critic) for _ in range(critics)])
+            plain_actor = _actor(setting, "relu", gaussian=gaussian)
+            plain_critics = [rl_acts.mlp(sizes, "relu") for _ in range(critics)]
+            # What an activation draws for itself must not move the linear layers' draws, so it comes after them.
+            actors.append([_with_linears(_actor(setting, member.actor, gaussian=gaussian), plain_actor)])
+            values.append([_with_linears(rl_acts.mlp(sizes, member.critic), plain) for plain in plain_critics])
     return actors, values
+
+
+def _with_linears(network: nn.Sequential, source: nn.Sequential) -> nn.Sequential:
+    for layer, drawn in zip(network, source, strict=True):
+        if isinstance(layer, nn.Linear):
+            layer.load_state_dict(drawn.state_dict())
+    return network
 
 
 def population_network(setting: Setting, stacks: Stacks, part: str, *, target: bool = False) -> PopulationNetwork:
@@ -163,9 +181,9 @@ def weights_seed(run_seed: int) -> int:
     return int(np.random.SeedSequence([_WEIGHTS_STREAM, run_seed]).generate_state(1)[0])
 
 
-def _actor(setting: Setting, member: Member, *, gaussian: bool) -> nn.Sequential:
+def _actor(setting: Setting, activation: NetworkActivation, *, gaussian: bool) -> nn.Sequential:
     heads = 2 if gaussian else 1
-    network = rl_acts.mlp([setting.observation_size, *setting.widths("pi"), setting.action_size], member.actor)
+    network = rl_acts.mlp([setting.observation_size, *setting.widths("pi"), setting.action_size], activation)
     if heads == 1:
         return network
     last = cast("nn.Linear", network[-1])
@@ -179,8 +197,13 @@ def _actor(setting: Setting, member: Member, *, gaussian: bool) -> nn.Sequential
     return network
 
 
-def _key(activation: NetworkActivation) -> object:
-    return tuple(map(repr, activation)) if isinstance(activation, list | tuple) else repr(activation)
+def _key(activation: NetworkActivation) -> Hashable:
+    """Return what tells activations apart: the canonical text of a spec, or the class or callable itself."""
+    if isinstance(activation, list | tuple):
+        return tuple(map(_key, activation))
+    if isinstance(activation, str | Mapping | rl_acts.ActivationSpec):
+        return str(rl_acts.parse(activation))
+    return activation  # type: ignore[return-value]  # classes and functions are hashable
 
 
 def build_optimiser(network: PopulationNetwork, members: Sequence[Member], rate: float) -> torch.optim.Adam:

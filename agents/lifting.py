@@ -48,6 +48,10 @@ class ActivationGroup:
 
     def __init__(self, stacks: Sequence[Sequence[nn.Module]], start: int) -> None:
         self.start, self.stop = start, start + len(stacks)
+        for module in (module for stack in stacks for module in stack):
+            _refuse_state(module)
+            # Training, acting and evaluation see one function: dropout and its like stay off.
+            module.eval()
         self._places, total = _places(stacks[0])
         self.shared = total == 0 and all(map(_acts_on_numbers, stacks[0]))
         self._stacks = [list(stack) for stack in (stacks[:1] if self.shared else stacks)]
@@ -82,16 +86,23 @@ class ActivationGroup:
         """
         if self.shared:
             module = self._stacks[0][layer]
-            return z.relu_() if isinstance(module, _RELU) else _call(module, z)
+            return z.relu_() if type(module) in _RELU else _call(module, z)
         values = [_call(self.modules(network)[layer], z[row]) for row, network in enumerate(networks)]
         return values[0].unsqueeze(0) if len(values) == 1 else torch.stack(values)
 
-    def value_and_way_back(self, layer: int, z: Tensor, networks: range) -> tuple[Tensor, Backward]:
-        """Return the activations behind one layer, and their backward pass; arguments as for `value`."""
+    def value_and_way_back(self, layer: int, z: Tensor, networks: range, *, learn: bool) -> tuple[Tensor, Backward]:
+        """Return the activations behind one layer, and their backward pass.
+
+        Args:
+            layer: As for `value`.
+            z: As for `value`.
+            networks: As for `value`.
+            learn: Whether the backward pass adds to the gradients of learnt values.
+        """
         if self.shared:
             module = self._stacks[0][layer]
-            return _relu(z) if isinstance(module, _RELU) else _recorded(module, z)
-        parts = [self._recorded_one(layer, z[row], network) for row, network in enumerate(networks)]
+            return _relu(z) if type(module) in _RELU else _recorded(module, z)
+        parts = [self._recorded_one(layer, z[row], network, learn=learn) for row, network in enumerate(networks)]
         if len(parts) == 1:
             value, back = parts[0]
             return value.unsqueeze(0), lambda gradient: back(gradient[0]).unsqueeze(0)
@@ -100,20 +111,20 @@ class ActivationGroup:
             [back(part) for back, part in zip(ways, gradient, strict=True)]
         )
 
-    def _recorded_one(self, layer: int, z: Tensor, network: int) -> tuple[Tensor, Backward]:
+    def _recorded_one(self, layer: int, z: Tensor, network: int, *, learn: bool) -> tuple[Tensor, Backward]:
         module, places = self.modules(network)[layer], self._places[layer]
-        if not places or self.gradient is None:
+        if not learn or not places or self.gradient is None:
             return _recorded(module, z)
         row = self.gradient[network - self.start : network - self.start + 1]
         learnt = [(module.get_parameter(place.name), place.view(row)[0]) for place in places]
-        leaf = z.detach().requires_grad_()
-        with torch.enable_grad():
-            value = module(leaf)
+        leaf, value = _recorded_value(module, z)
 
         def back(gradient: Tensor) -> Tensor:
-            before, *of_learnt = torch.autograd.grad(value, [leaf, *(parameter for parameter, _ in learnt)], gradient)
+            leaves = [leaf, *(parameter for parameter, _ in learnt)]
+            before, *of_learnt = torch.autograd.grad(value, leaves, gradient, allow_unused=True)
             for (_, total), part in zip(learnt, of_learnt, strict=True):
-                total.add_(part)
+                if part is not None:
+                    total.add_(part)
             return before
 
         return value.detach(), back
@@ -147,7 +158,8 @@ def _places(stack: Sequence[nn.Module]) -> tuple[list[list[_Place]], int]:
     total, places = 0, []
     for module in stack:
         of_layer = []
-        for name, parameter in module.named_parameters():
+        learnt = [(name, value) for name, value in module.named_parameters() if value.requires_grad]
+        for name, parameter in learnt:
             if id(parameter) not in offsets:
                 offsets[id(parameter)] = total
                 total += aligned(parameter.numel())
@@ -157,15 +169,32 @@ def _places(stack: Sequence[nn.Module]) -> tuple[list[list[_Place]], int]:
 
 
 def _any_parameter(stack: Sequence[nn.Module]) -> Tensor:
-    return next(parameter for module in stack for parameter in module.parameters())
+    return next(value for module in stack for value in module.parameters() if value.requires_grad)
 
 
 def _acts_on_numbers(module: nn.Module) -> bool:
-    """Return whether a module without learnt values may be called with a stack of networks' pre-activations."""
-    registered = [entry for entry in map(rl_acts.info, rl_acts.names()) if entry.cls is type(module)]
-    if isinstance(module, nn.ReLU):
+    """Return whether a module without learnt values may be called with a stack of networks' pre-activations.
+
+    The library's own are tested for it; of anybody else's class its word alone would have to be taken.
+    """
+    if type(module) in _RELU:
         return True
-    return any(entry.elementwise and not entry.stochastic and not entry.stateful for entry in registered)
+    own = type(module).__module__.startswith("rl_acts.")
+    registered = [entry for entry in map(rl_acts.info, rl_acts.names()) if entry.cls is type(module)]
+    return own and any(entry.elementwise for entry in registered)
+
+
+def _refuse_state(module: nn.Module) -> None:
+    drawing = [
+        entry.name for entry in map(rl_acts.info, rl_acts.names()) if entry.cls is type(module) and entry.stochastic
+    ]
+    buffers = [name for name, _ in module.named_buffers()]
+    if drawing or buffers:
+        reason = f"draws noise ({drawing[0]})" if drawing else f"has buffers ({', '.join(buffers)})"
+        raise rl_acts.ActivationError(
+            f"{type(module).__name__} {reason}, which a population cannot keep apart for its runs; allowed are "
+            "activations of parameters alone. Stable-Baselines3's engine takes others."
+        )
 
 
 def _relu(z: Tensor) -> tuple[Tensor, Backward]:
@@ -177,7 +206,12 @@ def _relu(z: Tensor) -> tuple[Tensor, Backward]:
 
 
 def _recorded(module: nn.Module, z: Tensor) -> tuple[Tensor, Backward]:
+    leaf, value = _recorded_value(module, z)
+    return value.detach(), lambda gradient: torch.autograd.grad(value, leaf, gradient)[0]
+
+
+def _recorded_value(module: nn.Module, z: Tensor) -> tuple[Tensor, Tensor]:
     leaf = z.detach().requires_grad_()
     with torch.enable_grad():
-        value = module(leaf)
-    return value.detach(), lambda gradient: torch.autograd.grad(value, leaf, gradient)[0]
+        # PyTorch's activations with `inplace` must not write into what they are differentiated by.
+        return leaf, module(leaf.clone() if getattr(module, "inplace", False) else leaf)

@@ -32,7 +32,22 @@ def bytes_per_row(config: RunConfig) -> int:
     task = check_task(config.task)
     if config.engine == "sb3":
         return 2 * 8 * task.observation_size + 4 * (task.action_size + 3)
-    return 4 * (task.observation_size + task.action_size + 2) + 8
+    return bytes_per_transition(task.observation_size, task.action_size)
+
+
+def bytes_per_transition(observation_size: int, action_size: int, number: int = 4) -> int:
+    """Return what one transition takes in a population's replay memory.
+
+    Observation, action, reward and termination in one row, where the next observation is found if it is not in the
+    next row, and for one in twenty, as episodes of twenty steps have it, the observation that ended the episode.
+
+    Args:
+        observation_size: Numbers in an observation.
+        action_size: Numbers in an action.
+        number: Bytes of a number.
+    """
+    row = number * (observation_size + action_size + 2) + 4
+    return row + -(-(number * observation_size + 8) // 20)
 
 
 def replay_rows(config: RunConfig) -> int:

@@ -99,12 +99,10 @@ class PopulationNetwork:
             result = self.forward(inputs, first=first)[0]
         return result.view(self.runs, per_run, inputs[0].shape[1], -1)
 
-    def gradients(self, loss: Tensor, *, retain_graph: bool = False) -> None:
+    def gradients(self, loss: Tensor) -> None:
         """Put the gradient of a sum of the runs' losses into the ``grad`` of each parameter."""
         parameters = self.parameters()
-        for parameter, gradient in zip(
-            parameters, torch.autograd.grad(loss, parameters, retain_graph=retain_graph), strict=True
-        ):
+        for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
             parameter.grad = gradient
 
     def module(self, network: int) -> nn.Sequential:
@@ -121,8 +119,16 @@ class PopulationNetwork:
         self.layout.extract(self.flat.detach()[network], _linears(result))
         return result
 
-    def forward(self, inputs: Sequence[Tensor], *, first: bool, record: bool = False) -> tuple[Tensor, "_Tape"]:
+    def forward(
+        self, inputs: Sequence[Tensor], *, first: bool, record: bool = False, learn: bool = False
+    ) -> tuple[Tensor, "_Tape"]:
         """Go through the networks, portion by portion.
+
+        Args:
+            inputs: As for the call.
+            first: As for the call.
+            record: Whether there will be a way back.
+            learn: Whether that makes gradients of weights and learnt values.
 
         Returns:
             Shape ``(n, B, out)``, and if `record` what the way back needs: each layer's input and the backward of the
@@ -135,7 +141,8 @@ class PopulationNetwork:
         place = 0
         for portion in self.portions(first, x.shape[1]):
             count = len(portion.networks)
-            tape.append(_through(portion, portion.input(x), result[place : place + count], record=record))
+            part = result[place : place + count]
+            tape.append(_through(portion, portion.input(x), part, record=record, learn=learn))
             place += count
         return result, tape
 
@@ -177,8 +184,9 @@ class PopulationNetwork:
     def portions(self, first: bool, rows: int) -> list[_Portion]:
         """Return the portions for batches of so many rows."""
         most = max(1, _NUMBERS_PER_PORTION // (rows * max(self.layout.sizes[1:])))
-        if any(rows * width % ALIGNMENT for width in self.layout.sizes[1:-1]):
-            # In a stack only the first network's numbers would begin at a cache line.
+        if any(rows * width % ALIGNMENT or width == 1 for width in self.layout.sizes[1:-1]):
+            # In a stack only the first network's numbers would begin where its own would, and a batched product with
+            # a single column rounds differently for one network and for several.
             most = 1
         key = (first, most)
         if key not in self._portions:
@@ -233,7 +241,7 @@ _Record = list[tuple[Tensor, Backward | None]]
 _Tape = list[_Record]
 
 
-def _through(portion: _Portion, h: Tensor, result: Tensor, *, record: bool) -> _Record:
+def _through(portion: _Portion, h: Tensor, result: Tensor, *, record: bool, learn: bool) -> _Record:
     made: _Record = []
     back: Backward | None = None
     last = len(portion.weights) - 1
@@ -245,7 +253,7 @@ def _through(portion: _Portion, h: Tensor, result: Tensor, *, record: bool) -> _
             break
         z = torch.baddbmm(bias, h, weight)
         if record:
-            h, back = portion.group.value_and_way_back(index, z, portion.networks)
+            h, back = portion.group.value_and_way_back(index, z, portion.networks, learn=learn)
         else:
             h = portion.group.value(index, z, portion.networks)
     return made
@@ -277,6 +285,9 @@ def _back_through(
             if columns is None:
                 return None
             count, rows, _ = gradient.shape
+            if columns.stop - columns.start == 1:
+                # A batched product with a single column rounds differently for one network and for several.
+                return (gradient * weight[:, columns]).sum(2, keepdim=True)
             room = _room(count, rows, columns.stop - columns.start, like=gradient)
             return torch.bmm(gradient, weight[:, columns].mT, out=room)
         # An outer product is a plain multiplication.
@@ -311,7 +322,7 @@ class _Explicit(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, network: PopulationNetwork, first: bool, leaves: int, *tensors: Tensor) -> Tensor:
         inputs = tensors[leaves:]
-        result, tape = network.forward(inputs, first=first, record=True)
+        result, tape = network.forward(inputs, first=first, record=True, learn=leaves > 0)
         ctx.network, ctx.first, ctx.leaves, ctx.tape = network, first, leaves, tape
         ctx.widths = [part.shape[-1] for part in inputs]
         return result

@@ -137,6 +137,11 @@ def save_policy(folder: Path, policy: Policy, manifest: Mapping[str, Any]) -> No
     write_json_atomically(folder / MANIFEST_FILE, {"format": _FORMAT, **manifest, "sha256": digest})
 
 
+def has_policy(folder: Path) -> bool:
+    """Return whether a run's policy is complete: its manifest is written last."""
+    return (folder / MANIFEST_FILE).is_file()
+
+
 def load_policy(run_dir: Path | str) -> Policy:
     """Read the policy of a finished run.
 

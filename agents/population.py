@@ -16,6 +16,7 @@ import rl_acts
 from agents.allocator import keep_freed_memory
 from agents.checkpoint import CheckpointError, read_data, read_manifest, write_checkpoint
 from agents.clock import Clock
+from agents.config import ConfigError
 from agents.device import has_compiler, resolve_device
 from agents.divergence import kind_of
 from agents.draws import Draws
@@ -24,7 +25,7 @@ from agents.executor import Captured, Eager, Sizes, Transitions
 from agents.hyperparameters import resolve_hyperparameters
 from agents.learner import Losses, Member, Setting, checked_members
 from agents.machine import versions
-from agents.memory import check_replay
+from agents.memory import bytes_per_transition, check_replay
 from agents.philox import Stream
 from agents.population_evaluation import PopulationEvaluator
 from agents.population_file import check_place, member_from_json, member_to_json
@@ -91,6 +92,11 @@ class Population:
         self.hyperparameters = resolve_hyperparameters(algorithm, hyperparameters or {})
         self.device, self.dtype = resolve_device(device), dtype
         known = envs.check_task(task)
+        _check_count("most_steps", 1 if most_steps is None else most_steps, least=1)
+        self._most_steps = most_steps
+        capacity = min(self.hyperparameters["buffer_size"], most_steps or self.hyperparameters["buffer_size"])
+        row = bytes_per_transition(known.observation_size, known.action_size, dtype.itemsize)
+        check_replay(len(self.members), capacity, row, self.device)
         if self.device.type == "cpu":
             keep_freed_memory()
         seeds = [member.seed for member in self.members]
@@ -108,9 +114,6 @@ class Population:
             compiled=compile_losses if compile_losses is not None else on_cuda and has_compiler(),
         )
         self.learner = _learner(algorithm, setting)
-        capacity = min(self.hyperparameters["buffer_size"], most_steps or self.hyperparameters["buffer_size"])
-        row = Replay.bytes_per_transition(known.observation_size, known.action_size, dtype)
-        check_replay(len(self.members), capacity, row, self.device)
         self.replay = Replay(
             len(self.members), capacity, known.observation_size, known.action_size, device=self.device, dtype=dtype
         )
@@ -155,6 +158,11 @@ class Population:
         Returns:
             The steps that were made: fewer if asked to stop, or if all runs have diverged.
         """
+        _check_count("steps", steps, least=0)
+        if self._most_steps is not None and self.step + steps > self._most_steps:
+            raise ConfigError(
+                f"{self.step} + {steps} steps are more than most_steps, {self._most_steps}, for which there is memory."
+            )
         # Somebody may have changed the networks since the last call.
         self._acting = False
         made = 0
@@ -238,12 +246,15 @@ class Population:
             Returns and lengths of each run's E episodes, with NaN and 0 for diverged runs; None if asked to stop, after
             which the next call makes the same evaluation.
         """
+        _check_count("episodes", episodes, least=1)
         with self.clock.part("evaluate"):
             found = self._evaluator.play(self._act, self.alive(), self.evaluations, episodes, should_stop)
         if found is None:
             return None
-        for run in np.flatnonzero(self.alive() & ~np.isfinite(found[0]).all(axis=1)):
-            self._end(int(run), "return in evaluation", kind_of(found[0][run]))
+        returns, _ = found
+        for run in np.flatnonzero(self.alive() & ~np.isfinite(returns).all(axis=1)):
+            self._end(int(run), "return in evaluation", kind_of(returns[run]))
+        returns[~self.alive()] = np.nan
         self.evaluations += 1
         return [Evaluation(returns, lengths) for returns, lengths in zip(*found, strict=True)]
 
@@ -251,7 +262,9 @@ class Population:
         """Return the deterministic policies' actions in the environment's bounds, for shapes ``(P, E, size)``."""
         with torch.no_grad():
             actions = self.learner.act(self._to_device(observations))
-        return self._unscaled(actions.cpu().float().numpy())
+        # MuJoCo takes NaN for no action at all, and so would let a broken policy score.
+        self._end_unless_finite("action in evaluation", actions)
+        return self._unscaled(actions.nan_to_num().cpu().float().numpy())
 
     def _unscaled(self, actions: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return actions in the environment's own bounds, computed as Stable-Baselines3 does."""
@@ -314,6 +327,7 @@ class Population:
             "device": self.device.type,
             "dtype": str(self.dtype).removeprefix("torch."),
             "replay_capacity": self.replay.capacity,
+            "most_steps": self._most_steps,
             "step": self.step,
             "updates": self.updates,
             "evaluations": self.evaluations,
@@ -350,7 +364,7 @@ class Population:
             device=device,
             dtype=getattr(torch, manifest["dtype"]),
             threads=threads,
-            most_steps=manifest["replay_capacity"],
+            most_steps=manifest["most_steps"],
         )
         population._restore(manifest, tensors, arrays)
         return population
@@ -383,6 +397,11 @@ class Population:
         """Release the simulators."""
         self._environments.close()
         self._evaluator.close()
+
+
+def _check_count(name: str, value: object, *, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ConfigError(f"{name} is {value!r}; allowed is a whole number of at least {least}.")
 
 
 def _learner(algorithm: str, setting: Setting) -> TD3 | SAC:

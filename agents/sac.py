@@ -12,6 +12,7 @@ import math
 import torch
 from torch import Tensor
 
+from agents.layout import ALIGNMENT
 from agents.learner import (
     Batch,
     Losses,
@@ -40,7 +41,6 @@ class SAC:
 
     Attributes:
         noise_streams: Streams of the standard normal numbers that `update` takes, in order.
-        log_entropy_coefficient: Natural logarithm of the entropy coefficient (alpha), shape ``(P,)``.
     """
 
     noise_streams = (Stream.POLICY, Stream.NEXT_POLICY)
@@ -64,17 +64,19 @@ class SAC:
         given = setting.hyperparameters["ent_coef"]
         self._learns_entropy_coefficient = isinstance(given, str)
         start = float(str(given).partition("_")[2] or 1.0) if self._learns_entropy_coefficient else float(given)
-        self.log_entropy_coefficient = torch.full(
-            (len(setting.members),),
-            math.log(start) if start > 0 else -math.inf,
-            dtype=setting.dtype,
-            device=setting.device,
-        )
+        # One number for each run, in a row of its own: Adam then treats each as if it were alone, to the last bit.
+        self._entropy = torch.zeros(len(setting.members), ALIGNMENT, dtype=setting.dtype, device=setting.device)
+        self._entropy[:, 0] = math.log(start) if start > 0 else -math.inf
         self._entropy_optimiser = None
         if self._learns_entropy_coefficient:
-            self.log_entropy_coefficient.requires_grad_()
+            self._entropy.requires_grad_()
             rate = setting.hyperparameters["learning_rate"]
-            self._entropy_optimiser = adam([{"params": [self.log_entropy_coefficient], "lr": rate}], setting.device)
+            self._entropy_optimiser = adam([{"params": [self._entropy], "lr": rate}], setting.device)
+
+    @property
+    def log_entropy_coefficient(self) -> Tensor:
+        """Natural logarithm of the entropy coefficient (alpha), shape ``(P,)``."""
+        return self._entropy[:, 0]
 
     def act(self, observations: Tensor) -> Tensor:
         """Return the deterministic policy's actions in [-1, 1], shape ``(P, B, A)``, for ``(P, B, observations)``."""
@@ -154,7 +156,7 @@ class SAC:
         if self._entropy_optimiser is None:
             return
         loss = -(self.log_entropy_coefficient * (log_density + self._target_entropy).mean(1)).sum()
-        (self.log_entropy_coefficient.grad,) = torch.autograd.grad(loss, [self.log_entropy_coefficient])
+        (self._entropy.grad,) = torch.autograd.grad(loss, [self._entropy])
         self._entropy_optimiser.step()
 
     def state(self) -> dict[str, Tensor]:
@@ -168,6 +170,6 @@ class SAC:
             **network_state("critic_target", self.critic_target),
             **optimiser_state("actor_optimiser", self._actor_optimiser),
             **optimiser_state("critic_optimiser", self._critic_optimiser),
-            "log_entropy_coefficient": self.log_entropy_coefficient.detach(),
+            "entropy": self._entropy.detach(),
             **entropy,
         }

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
@@ -12,10 +13,11 @@ from torch.utils.tensorboard import SummaryWriter
 from agents.checkpoint import CheckpointError, read_manifest
 from agents.config import RunConfig
 from agents.control import Control
+from agents.divergence import DivergedError
 from agents.evaluation import Evaluation
 from agents.files import write_bytes_atomically
 from agents.learner import Member
-from agents.policy_file import save_policy
+from agents.policy_file import has_policy, save_policy
 from agents.population import Population
 from agents.population_policy import policy_of
 from agents.run_folder import EVALUATIONS_FILE, EvaluationWriter, checkpoint_file, write_progress
@@ -70,12 +72,16 @@ class _Cohort:
         self._configs, self._control = configs, control
         # Only MuJoCo's eleven tasks can be saved; runs on others begin again.
         self._checkpoint = checkpoint if population.can_be_saved else None
-        # What a run that diverged before the checkpoint left is complete and stays as it is.
+        # What these left is complete and stays as it is; those with a policy have made all their steps before, after
+        # the checkpoint, and make them again without leaving a trace.
+        self._complete = {run for run, folder in enumerate(folders) if population.step and has_policy(folder)}
         self._over = set(population.diverged)
         self._writers: dict[int, EvaluationWriter] = {}
         self._events: dict[int, SummaryWriter] = {}
-        for run in sorted(set(range(len(folders))) - self._over):
+        writing = sorted(set(range(len(folders))) - self._over - self._complete)
+        for run in writing:
             _keep_rows(folders[run] / EVALUATIONS_FILE, population.evaluations)
+        for run in writing:
             self._writers[run] = EvaluationWriter(folders[run], self._config.evaluation_episodes)
             begin = population.step + 1 if population.step else None
             self._events[run] = SummaryWriter(str(folders[run]), purge_step=begin)
@@ -132,7 +138,7 @@ class _Cohort:
         self._note_diverged()
         step, seconds = self._population.step, self._population.clock.seconds()
         for run, evaluation in enumerate(found):
-            if run not in self._over:
+            if run not in self._over and run in self._writers:
                 self._writers[run].append(step, evaluation, seconds)
                 self._write_evaluation_events(run, step, evaluation)
         self._progress()
@@ -162,10 +168,16 @@ class _Cohort:
 
     def _finish(self) -> None:
         for run, (config, folder) in enumerate(zip(self._configs, self._folders, strict=True)):
-            if run not in self._over:
-                policy, manifest = policy_of(self._population, run, config)
-                save_policy(folder, policy, manifest)
-                self._over.add(run)
+            if run in self._over:
+                continue
+            self._over.add(run)
+            try:
+                if run not in self._complete:
+                    policy, manifest = policy_of(self._population, run, config)
+                    save_policy(folder, policy, manifest)
+            except DivergedError as error:
+                self._control.diverged(run, str(error), self._population.step)
+            else:
                 self._control.done(run, self._steps_per_second())
 
     def _steps_per_second(self) -> float:
@@ -174,7 +186,7 @@ class _Cohort:
 
     def _progress(self) -> None:
         for run, folder in enumerate(self._folders):
-            if run not in self._over:
+            if run not in self._over and run in self._writers:
                 write_progress(folder, self._population.step, self._population.clock.seconds())
         self._progress_due = perf_counter() + _SECONDS_BETWEEN_PROGRESS
 
@@ -183,7 +195,11 @@ class _Cohort:
             # What belongs to steps before the checkpoint must be on the disk when it is.
             for events in self._events.values():
                 events.flush()
-            self._population.save(self._checkpoint)
+            try:
+                self._population.save(self._checkpoint)
+            except OSError as error:
+                # The earlier checkpoint is still there, and the runs are worth more than this one.
+                sys.stderr.write(f"no checkpoint at step {self._population.step}: {error}\n")
         self._plan_checkpoint()
 
     def _plan_checkpoint(self) -> None:
@@ -206,7 +222,12 @@ def _new(configs: Sequence[RunConfig]) -> Population:
 
 def _loaded(configs: Sequence[RunConfig], checkpoint: Path) -> Population:
     manifest, first = read_manifest(checkpoint), configs[0]
-    wanted = {"algorithm": first.algorithm, "task": first.task, "hyperparameters": dict(first.hyperparameters)}
+    wanted = {
+        "algorithm": first.algorithm,
+        "task": first.task,
+        "hyperparameters": dict(first.hyperparameters),
+        "most_steps": first.steps,
+    }
     for name, value in wanted.items():
         if manifest[name] != value:
             raise CheckpointError(f"the checkpoint in {checkpoint} has {name} {manifest[name]!r}, the runs {value!r}.")
@@ -226,15 +247,15 @@ def _plain(activation: str | tuple[str, ...]) -> NetworkActivation:
 
 def _keep_rows(path: Path, count: int) -> None:
     """Remove the evaluations of steps that will be made again, and a last line that a kill has torn."""
-    if not path.exists():
+    if not count:
+        path.unlink(missing_ok=True)
         return
+    if not path.exists():
+        raise CheckpointError(f"{path} is missing, but the checkpoint speaks of {count} evaluations.")
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     kept = [line for line in lines[: count + 1] if line.endswith("\n")]
     if len(kept) < count + 1:
         rows = list(csv.reader(io.StringIO("".join(kept))))
         last = rows[-1][0] if len(rows) > 1 else "none"
         raise CheckpointError(f"{path} has evaluations up to step {last}, fewer than the {count} of the checkpoint.")
-    if count:
-        write_bytes_atomically(path, "".join(kept).encode())
-    else:
-        path.unlink()
+    write_bytes_atomically(path, "".join(kept).encode())

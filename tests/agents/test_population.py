@@ -49,10 +49,12 @@ def tensors_of(population: Population, run: int) -> dict[str, torch.Tensor]:
             for moment in ("exp_avg", "exp_avg_sq"):
                 if f"{name}_optimiser.0.{moment}" in state:
                     found[f"{name}.{index}.{moment}"] = state[f"{name}_optimiser.0.{moment}"][place]
-    if "log_entropy_coefficient" in state:
-        found["log_entropy_coefficient"] = state["log_entropy_coefficient"][run]
+    if "entropy" in state:
+        found["entropy"] = state["entropy"][run]
     replay = population.replay.state()
     found["replay"] = replay["rows"][run]
+    found["ends"] = replay["end_of"][run]
+    found["returns"] = torch.tensor(list(population.returns[run]))
     found["observation"] = torch.from_numpy(population._observations[run])
     return found
 
@@ -76,6 +78,44 @@ def test_a_run_does_not_depend_on_its_neighbours(algorithm: str, widths: list[in
     (one,), many = alone.evaluate(2) or [], mixed.evaluate(2) or []
     assert np.array_equal(one.returns, many[3].returns)
     assert np.array_equal(one.lengths, many[3].lengths)
+
+
+@pytest.mark.parametrize("activation", ["relu", "mish", "swim_learnable(per=unit)"])
+@pytest.mark.parametrize("runs", [2, 9, 16])
+@pytest.mark.parametrize(("algorithm", "task"), [("td3", "InvertedPendulum-v5"), ("sac", "HalfCheetah-v5")])
+def test_nor_on_neighbours_of_its_own_arm(algorithm: str, task: str, runs: int, activation: str) -> None:
+    # One action, batches and widths that are no multiple of a vector, and so many runs that vectors are filled.
+    settings: dict[str, Any] = {"hyperparameters": {"net_arch": [20, 30], "batch_size": 20, "learning_starts": 15}}
+    members = [(activation, seed) for seed in range(runs)]
+    place = runs - 1
+    alone, mixed = make(algorithm, members[place:], task, **settings), make(algorithm, members, task, **settings)
+    for population in (alone, mixed):
+        population.train(45)
+    assert_same_run(alone, 0, mixed, place)
+    (one,), many = alone.evaluate(3) or [], mixed.evaluate(3) or []
+    assert np.array_equal(one.returns, many[place].returns)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("trial", range(40))
+def test_nor_on_anything_else(trial: int) -> None:
+    generator = np.random.default_rng(trial)
+
+    def pick(values: Sequence[str]) -> str:
+        return values[int(generator.integers(len(values)))]
+
+    algorithm, task = pick(["td3", "sac", "ddpg"]), pick(["Hopper-v5", "InvertedPendulum-v5", "Reacher-v5"])
+    widths = [int(width) for width in generator.integers(1, 130, size=int(generator.integers(1, 4)))]
+    settings: dict[str, Any] = {
+        "hyperparameters": {"net_arch": widths, "batch_size": int(generator.integers(1, 130)), "learning_starts": 20}
+    }
+    arms = ["relu", "mish", "elu", "gelu", "swim", "tanh", "swim_learnable(per=net)", "swish_learnable(per=unit)"]
+    members = [Member(pick(arms), pick(arms), seed) for seed in range(int(generator.integers(2, 20)))]
+    place = int(generator.integers(len(members)))
+    alone, mixed = make(algorithm, [members[place]], task, **settings), make(algorithm, members, task, **settings)
+    for population in (alone, mixed):
+        population.train(30)
+    assert_same_run(alone, 0, mixed, place)
 
 
 @pytest.mark.parametrize("algorithm", ["td3", "sac"])
@@ -173,6 +213,15 @@ def test_evaluations_do_not_touch_training() -> None:
         assert_same_run(evaluated, run, plain, run)
 
 
+def test_a_policy_of_nan_scores_nothing() -> None:
+    population = make("td3", [("relu", 0), ("relu", 1)], "InvertedPendulum-v5")
+    population.learner.actor.flat.detach()[0] = torch.nan
+    found = population.evaluate(2) or []
+    assert np.isnan(found[0].returns).all()
+    assert np.isfinite(found[1].returns).all()
+    assert population.diverged == {0: "action in evaluation not finite (NaN) at step 0"}
+
+
 def test_an_evaluation_that_was_stopped_is_made_again() -> None:
     stopped, plain = make("td3", MIXED[:2]), make("td3", MIXED[:2])
     asked = iter([False, False, True])
@@ -256,7 +305,7 @@ def test_terminal_observations_are_stored_and_time_limits_are_no_ends() -> None:
     reacher = make("td3", [("relu", 0)], "Reacher-v5", hyperparameters={"learning_starts": 5000})
     reacher.train(120)
     state = reacher.replay.state()
-    assert state["end_steps"][0].tolist() == [49, 99]
+    assert state["end_steps"][0, :3].tolist() == [49, 99, -1]
     assert float(state["rows"][0, :, -1].abs().sum()) == 0.0
 
 
@@ -283,7 +332,7 @@ def test_entropy_coefficient_fixed_or_learnt() -> None:
     other = make("sac", [("relu", 0)], hyperparameters={"ent_coef": "auto_0.25", "target_entropy": 5.0})
     for population in (fixed, learnt, other):
         population.train(100)
-    values = [float(each.learner.state()["log_entropy_coefficient"].exp()) for each in (fixed, learnt, other)]
+    values = [float(each.learner.state()["entropy"][0, 0].exp()) for each in (fixed, learnt, other)]
     assert values[0] == 0.25
     assert values[1] < 0.25 < values[2]
 
@@ -308,6 +357,10 @@ def test_targets_move_every_so_many_updates() -> None:
         ({"task": "CartPole-v1"}, TaskError, "actions are Discrete"),
         ({"members": [("swimm", 0)]}, ValueError, "Unknown activation 'swimm'"),
         ({"hyperparameters": {"tau": 2.0}}, ValueError, "tau is 2.0"),
+        ({"members": [Member("relu", "relu", 0, activation_lr=-1.0)]}, ConfigError, "activation_lr is -1.0"),
+        ({"members": [("relu", 0, 1)]}, ConfigError, r"\('relu', 0, 1\) is no member"),
+        ({"most_steps": 0}, ConfigError, "most_steps is 0; allowed is a whole number of at least 1"),
+        ({"members": [(torch.nn.BatchNorm1d(4).__class__, 0)]}, ValueError, "BatchNorm1d"),
         ({"device": "cuda:9"}, ValueError, "device 'cuda:9' does not exist here"),
     ],
 )
@@ -315,6 +368,17 @@ def test_bad_input(change: dict[str, Any], error: type[Exception], message: str)
     arguments: dict[str, Any] = {"algorithm": "td3", "task": "Hopper-v5", "members": [("relu", 0)], **change}
     with pytest.raises(error, match=message):
         Population(**arguments)
+
+
+def test_bad_numbers_of_steps_and_episodes() -> None:
+    population = make("td3", [("relu", 0)], most_steps=50)
+    with pytest.raises(ConfigError, match=r"steps is 2\.5"):
+        population.train(2.5)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="episodes is 0"):
+        population.evaluate(0)
+    population.train(45)
+    with pytest.raises(ConfigError, match=r"45 \+ 6 steps are more than most_steps, 50"):
+        population.train(6)
 
 
 def test_a_memory_larger_than_the_machine_is_refused() -> None:

@@ -68,7 +68,8 @@ class Played:
 
 @pytest.mark.parametrize("steps", [1, 9, 10, 11, 12, 25, 40])
 @pytest.mark.parametrize("every", [1, 3, 1000])
-def test_draws_what_was_stored(steps: int, every: int) -> None:
+def test_draws_what_was_stored(steps: int, every: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.replay._FIRST_ENDS", 2)
     # With an end at each step the rows for ends must grow; in the second run the episodes end elsewhere.
     ends = {(0, step) for step in range(0, 50, every)} | {(1, step) for step in range(1, 50, 2 * every)}
     played = Played(make(10), ends)
@@ -77,10 +78,20 @@ def test_draws_what_was_stored(steps: int, every: int) -> None:
     played.check()
 
 
-def test_goes_on_after_saving() -> None:
-    ends = {(0, step) for step in range(50)} | {(1, 3), (1, 17)}
+@pytest.mark.parametrize(
+    "ends",
+    [
+        {(0, step) for step in range(50)} | {(1, 3), (1, 17)},
+        # Both runs find their next place in use at one step.
+        {(run, step) for run in range(2) for step in range(50)},
+        {(0, step) for step in range(50)} | {(1, step) for step in range(5, 50, 2)},
+    ],
+)
+@pytest.mark.parametrize("before", [5, 9, 17, 23])
+def test_goes_on_after_saving(ends: set[tuple[int, int]], before: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.replay._FIRST_ENDS", 2)
     played = Played(make(10), ends)
-    played.play(17)
+    played.play(before)
     state = played.replay.state()
     rows = [part.numpy().copy() for part in state.pop("rows")]
     restored = make(10)

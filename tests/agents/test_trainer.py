@@ -145,6 +145,62 @@ def test_a_diverged_run_is_over_and_the_others_go_on_also_after_resuming(
     assert [row[0] for row in rows_without_clock(folders[1])[1:]] == ["0", "50"]
 
 
+def test_a_weight_that_is_nan_at_the_end_ends_its_run_alone(
+    small: Callable[..., RunConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configs, folders = cohort(small, tmp_path)
+    from agents.population import Population  # noqa: PLC0415 - patched below
+
+    evaluate = Population.evaluate
+
+    def broken(self: Population, episodes: int, should_stop: Callable[[], bool]) -> Any:
+        found = evaluate(self, episodes, should_stop)
+        if self.step == 120:
+            self.learner.critic.flat.detach()[2, 0] = torch.nan
+        return found
+
+    monkeypatch.setattr(Population, "evaluate", broken)
+    control = Recorder()
+    train_cohort(configs, folders, None, control)
+    assert [entry[:2] for entry in control.log[1:]] == [("done", 0), ("diverged", 1), ("done", 2)]
+    assert "weight critics.0" in control.log[2][2]
+
+
+def test_a_run_that_is_complete_stays_as_it_is(small: Callable[..., RunConfig], tmp_path: Path) -> None:
+    configs, folders = cohort(small, tmp_path)
+    checkpoint = tmp_path / "checkpoint"
+    train_cohort(configs, folders, checkpoint, Recorder(120))
+    straight = tmp_path / "straight"
+    _, others = cohort(small, straight)
+    train_cohort(configs, others, None, Recorder())
+    # A kill between two runs' records: the first is complete, and then the rest is stopped again.
+    for name in ("evaluations.csv", "policy.safetensors", "policy.json"):
+        (folders[0] / name).write_bytes((others[0] / name).read_bytes())
+    left = {path.name: path.read_bytes() for path in folders[0].iterdir()}
+    train_cohort(configs, folders, checkpoint, Recorder(15))
+    assert {path.name: path.read_bytes() for path in folders[0].iterdir()} == left
+    control = Recorder()
+    train_cohort(configs, folders, checkpoint, control)
+    assert [entry[0] for entry in control.log] == ["resumed", "done", "done", "done"]
+    assert {path.name: path.read_bytes() for path in folders[0].iterdir()} == left
+    assert rows_without_clock(folders[1]) == rows_without_clock(others[1])
+
+
+def test_a_full_disk_on_the_way_does_not_end_training(
+    small: Callable[..., RunConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_args: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("agents.population.write_checkpoint", full)
+    monkeypatch.setattr("agents.trainer._LEAST_SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    configs, folders = cohort(small, tmp_path)
+    control = Recorder()
+    train_cohort(configs, folders, tmp_path / "checkpoint", control)
+    assert [entry[0] for entry in control.log[1:]] == ["done"] * 3
+    assert "no checkpoint at step" in capsys.readouterr().err
+
+
 def test_checkpoints_of_other_runs_are_refused(small: Callable[..., RunConfig], tmp_path: Path) -> None:
     configs, folders = cohort(small, tmp_path / "a")
     train_cohort(configs, folders, tmp_path / "checkpoint", Recorder(100))
@@ -153,10 +209,14 @@ def test_checkpoints_of_other_runs_are_refused(small: Callable[..., RunConfig], 
         ({"task": "Hopper-v5"}, "has task 'InvertedPendulum-v5'"),
         ({"hyperparameters": {"tau": 0.1}}, "has hyperparameters"),
         ({"activation_lr": 1.0}, "is of the runs"),
+        ({"steps": 130}, "has most_steps 120, the runs 130"),
     ):
         others, other_folders = cohort(small, tmp_path / message[:20].replace(" ", "-"), **change)
         with pytest.raises(CheckpointError, match=message):
             train_cohort(others, other_folders, tmp_path / "checkpoint", Recorder())
+    (folders[1] / "evaluations.csv").rename(tmp_path / "elsewhere")
+    with pytest.raises(CheckpointError, match=r"is missing, but the checkpoint speaks of \d evaluations"):
+        train_cohort(configs, folders, tmp_path / "checkpoint", Recorder())
     (folders[0] / "evaluations.csv").write_text("step\n")
     with pytest.raises(CheckpointError, match="has evaluations up to step none, fewer than"):
         train_cohort(configs, folders, tmp_path / "checkpoint", Recorder())

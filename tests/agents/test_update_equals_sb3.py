@@ -1,11 +1,13 @@
 """Ten updates of ours and of Stable-Baselines3's `train`, from the same weights, batches and noise."""
 
+import copy
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from agents.layout import aligned
 from agents.learner import Member
 from tests.agents.reference import (
     copy_into,
@@ -43,9 +45,13 @@ def networks_of(algorithm: str) -> list[str]:
 def parts(layers: list[nn.Module]) -> list[Tensor]:
     """Return the tensors of one network in an order that ours shares."""
     linears = [layer for layer in layers if isinstance(layer, nn.Linear)]
+    return [*(tensor for linear in linears for tensor in (linear.weight, linear.bias)), *unique_parameters(layers)]
+
+
+def unique_parameters(layers: list[nn.Module]) -> list[Tensor]:
+    """Return the learnt values of activations, each once."""
     rest = [layer for layer in layers if not isinstance(layer, nn.Linear)]
-    unique = {id(parameter): parameter for layer in rest for parameter in layer.parameters()}
-    return [*(tensor for linear in linears for tensor in (linear.weight, linear.bias)), *unique.values()]
+    return list({id(parameter): parameter for layer in rest for parameter in layer.parameters()}.values())
 
 
 def assert_near(ours: Tensor, theirs: Tensor, what: str) -> None:
@@ -58,39 +64,34 @@ def assert_moments_near(learner: Any, model: Any, part: str, index: int) -> None
     """Compare Adam's two moments of one run's networks, linear layers and learnt values."""
     own, optimiser = getattr(learner, part), getattr(model.policy, part).optimizer
     state = learner.state()
-    for number, layers in enumerate(layers_of_parameters(model, part)):
+    for number, layers in enumerate(layers_of(model, part)):
         network = index * own.per_run + number
         group = next(group for group in own.groups if group.start <= network < group.stop)
-        learnt = (
-            1 + [group for group in own.groups if group.flat is not None].index(group) if group.flat is not None else 0
-        )
+        with_learnt = [each for each in own.groups if each.flat is not None]
+        learnt = 1 + with_learnt.index(group) if group.flat is not None else 0
         for moment in ("exp_avg", "exp_avg_sq"):
-            linears, rest = layers
-            copies = [nn.Linear(linear[0].shape[1], linear[0].shape[0], dtype=linear[0].dtype) for linear in linears]
+            linears = sb3_linears(model, part, layers)
+            copies = [copy.deepcopy(layer) for layer in layers if isinstance(layer, nn.Linear)]
             own.layout.extract(state[f"{part}_optimiser.0.{moment}"][network], copies)
-            for place, (copied, (weight, bias)) in enumerate(zip(copies, linears, strict=True)):
-                assert_near(copied.weight, optimiser.state[weight][moment], f"{part} {place} weight {moment}")
-                assert_near(copied.bias, optimiser.state[bias][moment], f"{part} {place} bias {moment}")
+            for place, (copied, parameters) in enumerate(zip(copies, linears, strict=True)):
+                for name, tensors in zip(("weight", "bias"), parameters, strict=True):
+                    theirs = torch.cat([optimiser.state[tensor][moment] for tensor in tensors])
+                    assert_near(getattr(copied, name), theirs, f"{part} {place} {name} {moment}")
+            rest = unique_parameters(layers)
             for place, parameter in enumerate(rest):
                 vector = state[f"{part}_optimiser.{learnt}.{moment}"][network - group.start]
-                # Each learnt value begins at a multiple of 16 numbers.
-                begin = sum(-(-earlier.numel() // 16) * 16 for earlier in rest[:place])
+                begin = sum(aligned(earlier.numel()) for earlier in rest[:place])
                 found = vector[begin : begin + parameter.numel()].view(parameter.shape)
                 assert_near(found, optimiser.state[parameter][moment], f"{part} learnt {place} {moment}")
 
 
-def layers_of_parameters(model: Any, part: str) -> list[tuple[list[tuple[Tensor, Tensor]], list[Tensor]]]:
-    """Return for each network of Stable-Baselines3 its linear layers' parameters and its learnt values."""
-    found = []
-    for layers in layers_of(model, part):
-        rest: dict[int, Tensor] = {
-            id(p): p for layer in layers if not isinstance(layer, nn.Linear) for p in layer.parameters()
-        }
-        linears: list[tuple[Tensor, Tensor]] = [
-            (layer.weight, layer.bias) for layer in layers if isinstance(layer, nn.Linear)
-        ]
-        found.append((linears, list(rest.values())))
-    return found
+def sb3_linears(model: Any, part: str, layers: list[nn.Module]) -> list[tuple[list[Tensor], list[Tensor]]]:
+    """Return the weights and biases of each linear layer of ours: SAC's two heads are one layer."""
+    found = [([layer.weight], [layer.bias]) for layer in layers if isinstance(layer, nn.Linear)]
+    if part == "actor" and hasattr(model.policy.actor, "log_std"):
+        heads = [model.policy.actor.mu, model.policy.actor.log_std]
+        found[-1] = ([head.weight for head in heads], [head.bias for head in heads])
+    return found  # type: ignore[return-value]  # parameters are tensors
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
@@ -126,8 +127,6 @@ def test_ten_updates(algorithm: str, arm: str, slot: int | None, dtype: torch.dt
             state = learner.state()
             for moment in ("exp_avg", "exp_avg_sq"):
                 theirs = model.ent_coef_optimizer.state[model.log_ent_coef][moment][0]
-                assert_near(state[f"entropy_optimiser.0.{moment}"][index], theirs, f"log alpha {moment}")
-            assert_moments_near(learner, model, "critic", index)
-        else:
-            assert_moments_near(learner, model, "critic", index)
-            assert_moments_near(learner, model, "actor", index)
+                assert_near(state[f"entropy_optimiser.0.{moment}"][index, 0], theirs, f"log alpha {moment}")
+        assert_moments_near(learner, model, "critic", index)
+        assert_moments_near(learner, model, "actor", index)

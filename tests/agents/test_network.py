@@ -1,0 +1,111 @@
+"""Networks of a population: both ways through them, and anybody's activation in them."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import rl_acts
+from agents.network import PopulationNetwork
+
+
+def build(
+    specs: list[object], per_run: int, *, plain: bool, sizes: tuple[int, ...] = (5, 12, 9, 2)
+) -> PopulationNetwork:
+    torch.manual_seed(0)
+    stacks = [[rl_acts.mlp(sizes, spec) for _ in range(per_run)] for spec in specs]  # type: ignore[arg-type]
+    return PopulationNetwork(stacks, [str(spec) for spec in specs], plain=plain)
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("per_run", [1, 2])
+@pytest.mark.parametrize("rows", [1, 32])
+def test_both_ways_agree(rows: int, per_run: int, first: bool) -> None:
+    specs: list[object] = [*rl_acts.names(), "swim_learnable(per=unit)", "prelu(per=net)", "relu", "relu"]
+    explicit, plain = build(specs, per_run, plain=False), build(specs, per_run, plain=True)
+    generator = torch.Generator().manual_seed(1)
+    left = torch.randn(len(specs), rows, 3, generator=generator)
+    right = torch.randn(len(specs), rows, 2, generator=generator)
+    found = []
+    for network in (explicit, plain):
+        part = right.clone().requires_grad_()
+        values = network(left, part, first=first)
+        assert values.shape == (len(specs), 1 if first else per_run, rows, 2)
+        loss = values.square().sum()
+        found.append([values.detach(), *torch.autograd.grad(loss, [part, *network.parameters()])])
+        with torch.no_grad():
+            assert torch.allclose(network(left, right, first=first), values, atol=1e-6)
+        frozen = network(left, part, learn=False, first=first)
+        assert torch.allclose(torch.autograd.grad(frozen.square().sum(), part)[0], found[-1][1], atol=1e-5)
+    for ours, theirs in zip(*found, strict=True):
+        assert float((ours - theirs).norm()) <= 1e-5 * max(1.0, float(theirs.norm()))
+
+
+def test_only_the_first_network_is_touched() -> None:
+    network = build(["relu", "swim_learnable"], 2, plain=False)
+    gradient = torch.autograd.grad(network(torch.randn(2, 4, 5), first=True).sum(), network.parameters()[0])[0]
+    assert float(gradient[0::2].abs().sum()) > 0
+    assert float(gradient[1::2].abs().sum()) == 0
+
+
+class Twice(nn.ReLU):
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * super().forward(x)
+
+
+class Unused(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.used, self.idle = nn.Parameter(torch.tensor(2.0)), nn.Parameter(torch.tensor(1.0))
+        self.frozen = nn.Parameter(torch.tensor(3.0), requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.tanh(self.used * x) * self.frozen
+
+
+@pytest.mark.parametrize(
+    "make_one",
+    [Twice, Unused, nn.Softsign, lambda: nn.SiLU(inplace=True), lambda: nn.LeakyReLU(inplace=True), nn.Dropout],
+)
+def test_anybodys_module_is_what_it_is(make_one: Callable[[], nn.Module]) -> None:
+    torch.manual_seed(0)
+    single = nn.Sequential(nn.Linear(5, 6), make_one(), nn.Linear(6, 3)).eval()
+    network = PopulationNetwork([[single], [single]], ["a", "b"])
+    x = torch.randn(2, 7, 5)
+    values = network(x)[:, 0]
+    assert torch.allclose(values, single(x), atol=1e-6)
+    gradients = torch.autograd.grad(values.square().sum(), network.parameters())
+    own = torch.autograd.grad(
+        single(x).square().sum(), [p for p in single.parameters() if p.requires_grad], allow_unused=True
+    )
+    views = network.layout.views(gradients[0].sum(0, keepdim=True))
+    assert own[0] is not None
+    assert torch.allclose(views[0][0][0].T, own[0], atol=1e-4)
+
+
+class WithBuffer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
+def test_activations_with_buffers_are_refused() -> None:
+    network = nn.Sequential(nn.Linear(2, 2), WithBuffer(), nn.Linear(2, 1))
+    with pytest.raises(rl_acts.ActivationError, match=r"WithBuffer has buffers \(seen\)"):
+        PopulationNetwork([[network]], ["a"])
+
+
+def test_copies_of_networks_are_their_own() -> None:
+    network = build(["prelu(per=net)", "relu"], 1, plain=False)
+    copied = network.module(0)
+    x = torch.randn(2, 4, 5)
+    assert torch.allclose(copied(x[0]), network(x)[0, 0], atol=1e-6)
+    before = network(x).detach().clone()
+    for parameter in copied.parameters():
+        parameter.data.fill_(7.0)
+    assert torch.equal(before, network(x))
+    assert copied[1] is copied[3]
