@@ -24,7 +24,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 	@echo "==> $(VENV) is ready"
 
-quickstart: $(READY) ## train five arms on two MuJoCo tasks (three to four minutes on two cores) and draw the page
+quickstart: $(READY) ## train five arms on two MuJoCo tasks (two to three minutes on two cores) and draw the page
 	$(BIN)/python -m experiments run experiments/studies/quickstart.yaml --out runs/quickstart
 	$(BIN)/python -m experiments report runs/quickstart
 

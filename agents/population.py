@@ -39,12 +39,12 @@ _RETURNS_KEPT = 100
 class Population:
     """P runs of one algorithm on one task, in lockstep: one environment step of each, then its updates.
 
-    What a run becomes depends on its member and on the settings alone, not on its neighbours. On a CPU that holds to
-    the bit for any neighbours and any P, because every product and sum is made run by run in one order; a test checks
-    it on the machine at hand. On a GPU it holds to the bit for any neighbours at one P: batched products of different
-    P round differently there, so a study's cohorts have a recorded size. Between a CPU and a GPU results agree in
-    distribution only. A run in which something becomes NaN or infinite ends within one update, is named in `diverged`,
-    and leaves the others as they are.
+    What a run becomes depends on its member and on the settings alone, not on its neighbours. On a CPU, with one thread
+    of PyTorch's, that holds to the bit for any neighbours and any P: every product and sum of a run is made in one
+    order and begins in memory as if the run were alone; tests compare it on the machine at hand. On a GPU it holds to
+    the bit for any neighbours at one P: batched products of different P round differently there, so a study's cohorts
+    have a recorded size. Between a CPU and a GPU results agree in distribution only. A run in which something becomes
+    NaN or infinite ends within one update, is named in `diverged`, and leaves the others as they are.
 
     Args:
         algorithm: ``"td3"``, ``"sac"`` or ``"ddpg"``.

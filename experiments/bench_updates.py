@@ -229,7 +229,10 @@ def _group(
     }
     with ExitStack() as stack:
         ready: dict[str, Processes] = {}
+        lacking: set[str] = set()
         for contestant in _contestants(settings, peers):
+            if contestant.kind in lacking:
+                continue
             if activation == MIXED and contestant.kind == OURS and contestant.runs < len(MIXTURE):
                 group["absent"][contestant.name] = f"fewer runs than the {len(MIXTURE)} activations"
                 continue
@@ -242,6 +245,7 @@ def _group(
                 processes.wait_until_ready()
             except UnavailableError as error:
                 group["absent"][contestant.name] = str(error)
+                lacking.add(contestant.kind)
                 continue
             ready[contestant.name] = processes
             group["contestants"].append(

@@ -154,27 +154,28 @@ def test_training_ends_when_all_runs_have_diverged() -> None:
     assert sorted(population.diverged) == [0, 1]
 
 
+@pytest.mark.parametrize("half", [150, pytest.param(1500, marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize("algorithm", ["td3", "sac"])
-def test_goes_on_bit_for_bit_in_a_fresh_process(algorithm: str, tmp_path: Path) -> None:
+def test_goes_on_bit_for_bit_in_a_fresh_process(algorithm: str, half: int, tmp_path: Path) -> None:
     settings: dict[str, Any] = {"hyperparameters": {"buffer_size": 200}}
     straight, first = make(algorithm, MIXED, **settings), make(algorithm, MIXED, **settings)
     for population in (straight, first):
         population.evaluate(2)
-        population.train(150)
+        population.train(half)
     first.save(tmp_path / "saved")
-    straight.train(150)
+    straight.train(half)
     expected = straight.evaluate(2) or []
     program = (
         "import sys; from agents import Population\n"
         "population = Population.load(sys.argv[1], device='cpu')\n"
-        "population.train(150)\n"
+        "population.train(int(sys.argv[3]))\n"
         "found = population.evaluate(2)\n"
         "population.save(sys.argv[2])\n"
         "print(repr([evaluation.returns.tolist() for evaluation in found]))\n"
     )
     root = Path(__file__).resolve().parents[2]
     result = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path / "saved"), str(tmp_path / "after")],
+        [sys.executable, "-c", program, str(tmp_path / "saved"), str(tmp_path / "after"), str(half)],
         check=True,
         capture_output=True,
         text=True,
@@ -182,7 +183,7 @@ def test_goes_on_bit_for_bit_in_a_fresh_process(algorithm: str, tmp_path: Path) 
     )
     assert result.stdout.splitlines()[-1] == repr([evaluation.returns.tolist() for evaluation in expected])
     after = Population.load(tmp_path / "after", device="cpu")
-    assert (after.step, after.updates, after.evaluations) == (300, straight.updates, 2)
+    assert (after.step, after.updates, after.evaluations) == (2 * half, straight.updates, 2)
     for name, tensor in straight.learner.state().items():
         assert torch.equal(tensor, after.learner.state()[name]), name
     for name, tensor in straight.replay.state().items():

@@ -14,8 +14,8 @@ import pytest
 
 import agents
 from agents.network_size import flops_per_update
-from experiments import bench_options, bench_peers, bench_processes, bench_updates, bench_worker
-from experiments.bench_contestants import Job
+from experiments import bench_options, bench_peers, bench_processes, bench_updates, bench_worker, cli
+from experiments.bench_contestants import Job, build
 from experiments.bench_peers import Peers, choose_peers
 from experiments.bench_processes import BenchError, Processes
 from experiments.bench_updates import UpdateSettings, check_settings
@@ -24,6 +24,7 @@ from experiments.problems import InputError
 
 _ROOT = Path(__file__).parents[2]
 _TASK = "InvertedPendulum-v5"
+_MIXTURE = ["relu", "swish", "swim", "swim_learnable"]
 # A module of peers as users would write it; what it is called with goes to a file.
 _PEERS = """
 import json, os, sys
@@ -48,6 +49,9 @@ def breaking(*_):
         if len(turns) > 3:
             raise ValueError("the third call was too much")
     return advance
+
+def dying(*_):
+    os.kill(os.getpid(), 9)
 
 def endless(*_):
     pipe = open("pipe", "w")
@@ -87,8 +91,8 @@ _TINY = ("--task", _TASK, "--width", "16", "--processes", "1", "--replay-rows", 
 
 @pytest.fixture(scope="module")
 def ran(folder: Path) -> Any:
-    given = ("--algo", "td3", "--runs", "1,5", "--activations", "mixed", "--rounds", "2", "--seconds", "0.1")
-    more = ("--peers", "sb3", "--peer", "mine=my_peers:recorded", "--json", "all.json")
+    given = ("--algo", "td3", "--runs", "2", "--activations", "relu", "--rounds", "2", "--seconds", "0.1")
+    more = ("--peers", "sb3", "--json", "all.json")
     done = subprocess.run(
         _command(*given, *_TINY, *more), check=False, cwd=folder, env=_environment(), capture_output=True, text=True
     )
@@ -100,41 +104,41 @@ def test_the_table_has_the_machine_the_settings_and_a_row_for_each(ran: Any) -> 
     machine, task, medians, _, head, *rows = ran.table.splitlines()
     assert "torch 2." in machine
     assert "stable-baselines3 2." in machine
-    # (5 x 16 + 16 x 16 + 16) weights of a critic and (4 x 16 + 16 x 16 + 16) of the actor, see network_size.
     assert task == (
         f"{_TASK}, two hidden layers of 16, batch 256, full replay memories of 1,000 rows, MFLOP per update: td3 2.0"
     )
     assert medians.startswith("medians of 2 turns of 0.1 s;")
     assert head.split()[:4] == ["algo", "activation", "contestant", "processes"]
-    names = [next(name for name in ("ours P=5", "ours P=1", "sb3 as is", "sb3", "mine") if name in row) for row in rows]
-    assert names == ["ours P=5", "sb3", "sb3 as is", "ours P=1", "mine", "mine"]
-    assert "fewer runs than the 4 activations" in rows[3]
-    assert "peers train one activation at a time" in rows[4]
+    assert [row.split()[:3] for row in rows] == [
+        ["td3", "relu", "ours"],
+        ["td3", "relu", "sb3"],
+        ["td3", "relu", "sb3"],
+    ]
     assert "round 2 of 2" in ran.said
 
 
 def test_contestants_take_turns_and_all_of_each_is_kept(ran: Any) -> None:
     (group,) = ran.measured["groups"]
     assert [(turn["round"], turn["contestant"]) for turn in group["turns"]] == [
-        (number, name) for number in (1, 2) for name in ("ours P=5", "sb3", "sb3 as is")
+        (number, name) for number in (1, 2) for name in ("ours P=2", "sb3", "sb3 as is")
     ]
-    assert [one["runs"] for one in group["contestants"]] == [5, 1, 1]
+    assert [one["runs"] for one in group["contestants"]] == [2, 1, 1]
     assert [one["threads"] for one in group["contestants"]][:2] == [1, 1]
     for turn in group["turns"]:
         (one,) = turn["processes"]
-        runs = {"ours P=5": 5, "sb3": 4, "sb3 as is": 4}[turn["contestant"]]
+        runs = {"ours P=2": 2, "sb3": 1, "sb3 as is": 1}[turn["contestant"]]
         assert one["updates"] == runs * one["steps"] > 0
         assert one["seconds"] >= 0.1
         assert one["peak_bytes"] > 50e6
         assert one["cpu_seconds"] > 0
         assert one["minor_faults"] >= 0
         assert len(one["gemm_flops_per_second"]) == 2
-        assert (one["parts"] is not None) == (turn["contestant"] == "ours P=5")
+        assert (one["parts"] is not None) == (turn["contestant"] == "ours P=2")
 
 
 def test_figures_of_a_real_group_are_within_their_bounds(ran: Any) -> None:
     figures = summary(ran.measured["groups"][0])
-    ours = figures["ours P=5"]
+    ours = figures["ours P=2"]
     assert figures["sb3"]["ratio_of_medians"] == figures["sb3"]["median_ratio"] == 1.0
     assert 0 < ours["ratio_range"][0] <= ours["median_ratio"] <= ours["ratio_range"][1] < float("inf")
     assert sum(ours["shares"].values()) == pytest.approx(1.0, abs=0.02)
@@ -156,7 +160,7 @@ def test_a_peer_gets_its_arguments_its_threads_and_a_memory_to_fill(
     for call in calls:
         assert call["steps"][0] == 300
         assert all(steps % 2 == 0 for steps in call["steps"])
-    assert group["absent"] == {"sbx": "not installed", "other": "no sac here", "other as is": "no sac here"}
+    assert group["absent"] == {"sbx": "not installed", "other": "no sac here"}
     assert [(turn["contestant"], len(turn["processes"])) for turn in group["turns"]] == [
         ("ours P=2", 2),
         ("mine", 2),
@@ -169,23 +173,33 @@ def _job(hook: str) -> Job:
 
 
 @pytest.mark.usefixtures("_in_folder")
-def test_a_process_that_breaks_is_named_with_its_last_words() -> None:
-    processes = Processes("mine", [_job("my_peers:breaking")], one_thread=True)
+def test_a_process_that_breaks_is_named_with_its_last_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measure(*_: object) -> str:
+        processes = Processes("mine", [_job("my_peers:breaking")], one_thread=True)
+        try:
+            processes.wait_until_ready()
+            return str(processes.turn(0.01))
+        finally:
+            processes.close()
+
+    monkeypatch.setattr(bench_updates, "bench_updates_table", measure)
+    assert cli.main(["bench", "updates"]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == ("error: mine: process 1 of 1 ended with exit code 1: ValueError: the third call was too much\n")
+
+
+@pytest.mark.usefixtures("_in_folder")
+def test_a_process_that_is_killed_is_named_with_the_signal() -> None:
+    processes = Processes("mine", [_job("my_peers:dying")], one_thread=True)
     try:
-        processes.wait_until_ready()
         with pytest.raises(BenchError) as caught:
-            processes.turn(0.01)
+            processes.wait_until_ready()
     finally:
         processes.close()
-    assert str(caught.value) == ("mine: process 1 of 1 ended with exit code 1: ValueError: the third call was too much")
-
-
-def test_the_command_says_which_process_broke(folder: Path) -> None:
-    given = ("--algo", "td3", "--runs", "1", "--activations", "relu", "--rounds", "1", "--seconds", "0.01")
-    command = _command(*given, *_TINY, "--peers", "", "--peer", "mine=my_peers:breaking")
-    done = subprocess.run(command, check=False, cwd=folder, env=_environment(), capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.splitlines()[-1].endswith("exit code 1: ValueError: the third call was too much")
+    assert str(caught.value) == "mine: process 1 of 1 ended with signal SIGKILL, and left no message"
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
@@ -391,12 +405,57 @@ def test_bad_peers_are_refused(names: list[str], given: list[str], message: str)
     assert message in str(caught.value)
 
 
-def test_the_command_refuses_bad_input(folder: Path) -> None:
-    command = _command("--activations", "relu,rational2")
-    done = subprocess.run(command, check=False, cwd=folder, env=_environment(), capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: ")
-    assert "rational2" in done.stderr
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--activations", "relu,rational2"], "rational2"),
+        (["--algo", "dqn"], "--algo is 'dqn'"),
+        (["--task", "Hoper-v5"], "unknown environment 'Hoper-v5'. Did you mean 'Hopper-v5'"),
+        (["--peers", "sb4"], "--peers: 'sb4' is unknown"),
+        (["--runs", "4,0"], "--runs is 0"),
+        (["--width", "0"], "'--width'"),
+        (["--replay-rows", "999"], "'--replay-rows'"),
+        (["--json", "none/all.json"], "--json none/all.json"),
+    ],
+)
+def test_the_command_refuses_bad_input(given: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["bench", "updates", *given]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("error: ")
+    assert message in said.err
+
+
+def test_a_population_too_small_for_the_mixture_is_left_out() -> None:
+    settings = UpdateSettings(_TASK, ("td3",), ("mixed",), (3,), 8, 1, 0.1, 1, "cpu", 10, 8)
+    (group,) = bench_updates.bench_updates(settings, Peers(False, {}, ()))
+    assert group["absent"] == {"ours P=3": "fewer runs than the 4 activations"}
+    assert group["turns"] == group["contestants"] == []
+
+
+@pytest.mark.parametrize(("kind", "runs", "updates"), [("ours", 6, 6), ("sb3", 1, 4)])
+def test_a_mixture_is_of_four_activations(kind: str, runs: int, updates: int) -> None:
+    trainee: Any = build(Job(kind, "", "td3", _TASK, "mixed", runs, 8, 8, 20, "cpu", 2))
+    assert trainee.updates_per_step == updates
+    trainee.advance(4)
+    if kind == "ours":
+        members = trainee._population.members
+        assert [member.actor for member in members] == [*_MIXTURE, "relu", "swish"]
+        assert [member.seed for member in members] == [12, 13, 14, 15, 16, 17]
+        assert trainee._population.updates == 4
+        assert set(trainee.parts()) == {"act", "simulate", "learn"}
+    else:
+        networks = [str(model.actor.mu) for model in trainee._models]
+        assert ["ReLU" in networks[0], "Swish" in networks[1], "SwimLearnable" in networks[3]] == [True] * 3
+        assert [(model._n_updates, model.num_timesteps) for model in trainee._models] == [(4, 24)] * 4
+        assert trainee._models[0].replay_buffer.full
+
+
+def test_a_population_that_diverges_is_no_measurement() -> None:
+    trainee: Any = build(Job("ours", "", "td3", _TASK, "relu", 1, 8, 8, 20, "cpu", 0))
+    next(iter(trainee._population.learner.state().values())).fill_(float("nan"))
+    with pytest.raises(RuntimeError, match="not every step had its update"):
+        trainee.advance(4)
 
 
 def test_threads_of_the_environment_are_taken_away_or_set_to_one(monkeypatch: pytest.MonkeyPatch) -> None:
