@@ -24,11 +24,10 @@ from agents.evaluation import Evaluation
 from agents.executor import Captured, Eager, Sizes, Transitions
 from agents.hyperparameters import resolve_hyperparameters
 from agents.learner import Losses, Member, Setting, checked_members
-from agents.machine import versions
 from agents.memory import bytes_per_transition, check_replay
 from agents.philox import Stream
 from agents.population_evaluation import PopulationEvaluator
-from agents.population_file import check_place, member_from_json, member_to_json
+from agents.population_file import check_place, facts_of, member_from_json
 from agents.replay import Replay
 from agents.sac import SAC
 from agents.td3 import TD3
@@ -60,6 +59,7 @@ class Population:
         capture: Whether updates are captured as CUDA graphs; None: on a GPU.
 
     Attributes:
+        most_steps: As given.
         step: Environment steps of each run so far.
         updates: Updates of each run so far.
         diverged: By a run's index, what was not finite and when.
@@ -93,7 +93,7 @@ class Population:
         self.device, self.dtype = resolve_device(device), dtype
         known = envs.check_task(task)
         _check_count("most_steps", 1 if most_steps is None else most_steps, least=1)
-        self._most_steps = most_steps
+        self.most_steps = most_steps
         capacity = min(self.hyperparameters["buffer_size"], most_steps or self.hyperparameters["buffer_size"])
         row = bytes_per_transition(known.observation_size, known.action_size, dtype.itemsize)
         check_replay(len(self.members), capacity, row, self.device)
@@ -159,9 +159,9 @@ class Population:
             The steps that were made: fewer if asked to stop, or if all runs have diverged.
         """
         _check_count("steps", steps, least=0)
-        if self._most_steps is not None and self.step + steps > self._most_steps:
+        if self.most_steps is not None and self.step + steps > self.most_steps:
             raise ConfigError(
-                f"{self.step} + {steps} steps are more than most_steps, {self._most_steps}, for which there is memory."
+                f"{self.step} + {steps} steps are more than most_steps, {self.most_steps}, for which there is memory."
             )
         # Somebody may have changed the networks since the last call.
         self._acting = False
@@ -319,22 +319,7 @@ class Population:
                 f"returns.{run}": torch.tensor(list(kept), dtype=torch.float64) for run, kept in enumerate(self.returns)
             },
         }
-        facts = {
-            "algorithm": self.algorithm,
-            "task": self.task,
-            "members": [member_to_json(member) for member in self.members],
-            "hyperparameters": dict(self.hyperparameters),
-            "device": self.device.type,
-            "dtype": str(self.dtype).removeprefix("torch."),
-            "replay_capacity": self.replay.capacity,
-            "most_steps": self._most_steps,
-            "step": self.step,
-            "updates": self.updates,
-            "evaluations": self.evaluations,
-            "diverged": {str(run): cause for run, cause in self.diverged.items()},
-            "clock": self.clock.seconds(),
-            "versions": versions(),
-        }
+        facts = facts_of(self)
         # How long the last one took, which is the best guess for the next, for whoever must stop in time.
         facts["seconds"] = self.seconds_to_save
         write_checkpoint(Path(folder), facts, tensors, {**rows, **simulators})

@@ -2,15 +2,42 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rl_acts
 from agents.checkpoint import CheckpointError
 from agents.learner import Member
 from agents.machine import versions
 
+if TYPE_CHECKING:
+    from agents.population import Population
+
 # Another version of any of these may give other bits from the same state.
 _LIBRARIES = ("torch", "numpy", "mujoco", "gymnasium", "rl_acts")
+
+
+def facts_of(population: "Population") -> dict[str, Any]:
+    """Return what a manifest says of a population: all of its state that is no array.
+
+    Raises:
+        CheckpointError: An activation is a class or a callable, which no file can name.
+    """
+    return {
+        "algorithm": population.algorithm,
+        "task": population.task,
+        "members": [member_to_json(member) for member in population.members],
+        "hyperparameters": dict(population.hyperparameters),
+        "device": population.device.type,
+        "dtype": str(population.dtype).removeprefix("torch."),
+        "replay_capacity": population.replay.capacity,
+        "most_steps": population.most_steps,
+        "step": population.step,
+        "updates": population.updates,
+        "evaluations": population.evaluations,
+        "diverged": {str(run): cause for run, cause in population.diverged.items()},
+        "clock": population.clock.seconds(),
+        "versions": versions(),
+    }
 
 
 def member_to_json(member: Member) -> dict[str, Any]:
