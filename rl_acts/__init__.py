@@ -9,9 +9,9 @@ Example:
     torch.Size([5, 1])
 """
 
-from rl_acts._base import Activation, LearnableActivation
+from rl_acts._base import Activation, LearnableActivation, Noisy
 from rl_acts._bench import BenchRow, bench, bench_table
-from rl_acts._info import FAMILIES, ActivationInfo, Choice, Family, Flag, Parameter, Real
+from rl_acts._info import FAMILIES, ActivationInfo, Choice, Family, Flag, Function, Parameter, Real, Whole
 from rl_acts._mlp import NetworkActivation, check, mlp
 from rl_acts._registry import info, make, names, parse, register, unregister
 from rl_acts._spec import ActivationSpec, Spec
@@ -37,6 +37,7 @@ __all__ = [
     "Choice",
     "Family",
     "Flag",
+    "Function",
     "GELUQuick",
     "GELUTanh",
     "Hardswish",
@@ -46,6 +47,7 @@ __all__ = [
     "LearnableActivation",
     "Mish",
     "NetworkActivation",
+    "Noisy",
     "PReLU",
     "Parameter",
     "ReLU",
@@ -60,6 +62,7 @@ __all__ = [
     "Swish",
     "SwishLearnable",
     "Tanh",
+    "Whole",
     "__version__",
     "bench",
     "bench_table",

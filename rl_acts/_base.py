@@ -30,6 +30,14 @@ class Activation(nn.Module):
         """Return a constructor argument that its declaration allows, as a float, or raise `ActivationError`."""
         return float(checked(type(self).__name__, self.declared, name, value))
 
+    def whole(self, name: str, value: object) -> int:
+        """Return a constructor argument that its declaration allows, as a whole number, or raise `ActivationError`."""
+        return int(checked(type(self).__name__, self.declared, name, value))
+
+    def word(self, name: str, value: object) -> str:
+        """Return a constructor argument that its declaration allows, as text, or raise `ActivationError`."""
+        return str(checked(type(self).__name__, self.declared, name, value))
+
     def flag(self, name: str, value: object) -> bool:
         """Return a constructor argument that its declaration allows, as a bool, or raise `ActivationError`."""
         return bool(checked(type(self).__name__, self.declared, name, value))
@@ -72,6 +80,34 @@ class LearnableActivation(Activation):
         """Show the declared constants, and the width if there is a set for each unit."""
         shown = super().extra_repr()
         return shown if self.features is None else f"{shown}, features={self.features}"
+
+
+class Noisy(nn.Module):
+    """Mixin of activations that draw noise while their own network learns, and have a fixed form everywhere else.
+
+    Noise is drawn only in training mode while gradients are recorded: target networks, acting and evaluation, and the
+    next actions of a temporal-difference target see the evaluation form, so targets carry no extra noise.
+
+    Attributes:
+        generator: Source of the noise; None for PyTorch's global one. Set it to make noise reproducible. It belongs to
+            the process, not to the module: copies and files do not carry it.
+    """
+
+    generator: torch.Generator | None = None
+
+    def draw(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Return the noise of one call for pre-activations like `x`."""
+        raise NotImplementedError
+
+    def noise_for(self, x: Tensor, noise: Tensor | None) -> Tensor | None:
+        """Return the noise that a call has to use: what it was given, or a draw, or None for the evaluation form."""
+        if noise is not None or not (self.training and torch.is_grad_enabled()):
+            return noise
+        return self.draw(x, self.generator)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return what copies and pickles carry: everything but the generator."""
+        return {name: value for name, value in self.__dict__.items() if name != "generator"}
 
 
 def is_width(value: object) -> bool:

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias, get_args
 
 from torch import nn
 
+from rl_acts._spec import ActivationSpec
 from rl_acts.errors import ActivationError, did_you_mean
 
 # Classes of Hammad's survey (arXiv 2407.11090); which member belongs where is this library's reading of them.
@@ -101,7 +102,58 @@ class Choice:
         return value
 
 
-Constraint: TypeAlias = Real | Flag | Choice
+@dataclass(frozen=True)
+class Whole:
+    """Constraint: a whole number from `minimum` up to `maximum`, both allowed.
+
+    Attributes:
+        other: A valid value that differs from the parameter's default, so that a test can show its effect.
+        minimum: Lower end.
+        maximum: Upper end, or None.
+    """
+
+    other: int
+    minimum: int
+    maximum: int | None = None
+
+    def __str__(self) -> str:
+        upper = "" if self.maximum is None else f" up to {self.maximum}"
+        return f"a whole number from {self.minimum}{upper}"
+
+    def check(self, value: object) -> int:
+        """Return the value if it is such a number, or raise `TypeError` or `ValueError` without a message."""
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError
+        if value < self.minimum or (self.maximum is not None and value > self.maximum):
+            raise ValueError
+        return value
+
+
+@dataclass(frozen=True)
+class Function:
+    """Constraint: the spec of an activation, as text or parsed.
+
+    That the name is known, and whatever else the owner asks of it, is checked where the activation is built.
+
+    Attributes:
+        other: A valid spec that differs from the parameter's default, so that a test can show its effect.
+    """
+
+    other: str
+
+    def __str__(self) -> str:
+        return "the spec of an activation, such as 'swim' or 'swim(k=0.7)'"
+
+    def check(self, value: object) -> str:
+        """Return the spec as text, or raise `TypeError` without a message."""
+        if isinstance(value, ActivationSpec):
+            return str(value)
+        if not isinstance(value, str):
+            raise TypeError
+        return value
+
+
+Constraint: TypeAlias = Real | Whole | Flag | Choice | Function
 
 
 @dataclass(frozen=True)
@@ -118,7 +170,7 @@ class Parameter:
     """
 
     name: str
-    default: float | bool | str
+    default: float | int | bool | str
     constraint: Constraint
     meaning: str
     shape: tuple[int, ...] | None = None
@@ -195,12 +247,12 @@ class ActivationInfo:
         return any(True for _ in module.parameters())
 
     @property
-    def defaults(self) -> Mapping[str, float | bool | str]:
+    def defaults(self) -> Mapping[str, float | int | bool | str]:
         """Default of each parameter by its name."""
         return MappingProxyType({parameter.name: parameter.default for parameter in self.parameters})
 
 
-def checked(owner: str, parameters: tuple[Parameter, ...], name: str, value: object) -> float | bool | str:
+def checked(owner: str, parameters: tuple[Parameter, ...], name: str, value: object) -> float | int | bool | str:
     """Return a constructor argument after its declared constraint has passed it.
 
     Raises:

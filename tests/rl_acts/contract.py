@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 import rl_acts
-from rl_acts import ActivationInfo, Real
+from rl_acts import ActivationInfo, Function, Real, Whole
 from tests.rl_acts import check_values
 from tests.rl_acts.check_values import POINTS
 
@@ -241,9 +241,13 @@ def fingerprint(entry: ActivationInfo, module: nn.Module, x: Tensor) -> Mapping[
 def check_refusals(entry: ActivationInfo) -> None:
     """Values outside a parameter's constraint raise an error that names parameter, value and what is allowed."""
     for parameter in entry.parameters:
-        bad: list[Any] = ["word", None, [1.0], float("nan"), float("inf")]
+        bad: list[Any] = [None, [1.0], float("nan"), float("inf")]
+        # Any word could be the name of an activation; an unknown one is refused by another message.
+        bad += [] if isinstance(parameter.constraint, Function) else ["word"]
         if isinstance(parameter.constraint, Real):
             bad += [True] if parameter.constraint.minimum is None else [True, parameter.constraint.minimum - 1.0]
+        if isinstance(parameter.constraint, Whole):
+            bad += [True, 1.5, parameter.constraint.minimum - 1]
         for value in bad:
             with pytest.raises(rl_acts.ActivationError) as caught:
                 entry.cls(**{parameter.name: value})
