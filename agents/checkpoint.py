@@ -20,7 +20,7 @@ from torch import Tensor
 from agents.files import read_json, write_json_atomically
 
 MANIFEST_FILE = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 _TENSORS_FILE = "tensors.safetensors"
 _DATA = "data-"
 _PIECE = 2**22

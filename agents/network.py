@@ -17,8 +17,9 @@ from torch.autograd.function import once_differentiable
 from agents.layout import ALIGNMENT, Layout, aligned
 from agents.lifting import ActivationGroup, Backward
 
-# Pre-activations of one portion: 256 kB of float32, so that what one product writes the next still finds in the cache.
-_NUMBERS_PER_PORTION = 65_536
+# Pre-activations of one portion: 2 MB of float32. Larger portions leave the caches, smaller ones are so many calls that
+# narrow networks wait for them.
+_NUMBERS_PER_PORTION = 524_288
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,6 @@ class _Portion:
     group: ActivationGroup
     weights: list[tuple[Tensor, Tensor]]
     gradients: list[tuple[Tensor, Tensor]]
-    single: bool
 
     def input(self, x: Tensor) -> Tensor:
         part = x[self.runs]
@@ -201,17 +201,16 @@ class PopulationNetwork:
             size = max(1, most // self.per_run) * self.per_run if most >= self.per_run and not first else most
             span = range(group.start, group.stop, step)
             portions += [
-                self._portion(group, span[begin : begin + size], most, first=first)
-                for begin in range(0, len(span), size)
+                self._portion(group, span[begin : begin + size], first=first) for begin in range(0, len(span), size)
             ]
         return portions
 
-    def _portion(self, group: ActivationGroup, networks: range, most: int, *, first: bool) -> _Portion:
+    def _portion(self, group: ActivationGroup, networks: range, *, first: bool) -> _Portion:
         runs = slice(networks[0] // self.per_run, networks[-1] // self.per_run + 1)
         rows = slice(networks.start, networks.stop, networks.step)
         repeat = 1 if first else len(networks) // (runs.stop - runs.start)
         views = [self.layout.views(tensor[rows]) for tensor in (self.flat.detach(), self._gradient)]
-        return _Portion(networks, runs, repeat, group, views[0], views[1], single=most == 1)
+        return _Portion(networks, runs, repeat, group, views[0], views[1])
 
     def _expression(self, inputs: Sequence[Tensor], *, learn: bool, first: bool) -> Tensor:
         leaves = self.parameters() if learn else [leaf.detach() for leaf in self.parameters()]
@@ -249,7 +248,7 @@ def _through(portion: _Portion, h: Tensor, result: Tensor, *, record: bool, lear
         if record:
             made.append((h, back))
         if index == last:
-            _last_product(portion, bias, h, weight, result)
+            _last_product(bias, h, weight, result)
             break
         z = torch.baddbmm(bias, h, weight)
         if record:
@@ -259,37 +258,34 @@ def _through(portion: _Portion, h: Tensor, result: Tensor, *, record: bool, lear
     return made
 
 
-def _last_product(portion: _Portion, bias: Tensor, h: Tensor, weight: Tensor, result: Tensor) -> None:
-    if weight.shape[2] > 1 or portion.single:
-        if _is_aligned(result):
-            torch.baddbmm(bias, h, weight, out=result)
-        else:
-            result.copy_(torch.baddbmm(bias, h, weight, out=_room(*result.shape, like=result)))
+def _last_product(bias: Tensor, h: Tensor, weight: Tensor, result: Tensor) -> None:
+    # The transpose: few rows instead of few columns, see `Layout`.
+    count, rows, width = result.shape
+    if width == 1 and rows % ALIGNMENT == 0:
+        torch.baddbmm(bias.mT, weight.mT, h.mT, out=result.mT)
     else:
-        # With a single column the batched product runs at a tenth of memory speed.
-        torch.sum(h * weight.mT, 2, keepdim=True, out=result)
-        result += bias
+        room = _room(count, width, rows, like=result)
+        result.copy_(torch.baddbmm(bias.mT, weight.mT, h.mT, out=room).mT)
 
 
 def _back_through(
     portion: _Portion, record: _Record, gradient: Tensor, columns: slice | None, *, learn: bool
 ) -> Tensor | None:
     gradient = _aligned(gradient)
-    for (weight, _), (of_weight, of_bias), (h, back) in zip(
-        reversed(portion.weights), reversed(portion.gradients), reversed(record), strict=True
-    ):
+    last = len(record) - 1
+    for index in range(last, -1, -1):
+        (weight, _), (of_weight, of_bias), (h, back) = portion.weights[index], portion.gradients[index], record[index]
         if learn:
-            torch.bmm(h.mT, gradient, out=of_weight)
+            if index == last:
+                torch.bmm(gradient.mT, h, out=of_weight.mT)
+            else:
+                torch.bmm(h.mT, gradient, out=of_weight)
             torch.sum(gradient, 1, keepdim=True, out=of_bias)
         if back is None:
             if columns is None:
                 return None
-            count, rows, _ = gradient.shape
-            if columns.stop - columns.start == 1:
-                # A batched product with a single column rounds differently for one network and for several.
-                return (gradient * weight[:, columns]).sum(2, keepdim=True)
-            room = _room(count, rows, columns.stop - columns.start, like=gradient)
-            return torch.bmm(gradient, weight[:, columns].mT, out=room)
+            room = _room(len(gradient), columns.stop - columns.start, gradient.shape[1], like=gradient)
+            return torch.bmm(weight[:, columns], gradient.mT, out=room).mT
         # An outer product is a plain multiplication.
         before = gradient * weight.mT if weight.shape[2] == 1 else torch.bmm(gradient, weight.mT)
         gradient = back(before)
@@ -355,7 +351,7 @@ def _split(layout: Layout, flat: Tensor) -> list[tuple[Tensor, Tensor]]:
         lengths += [count, layer.bias - layer.weight - count, layer.outputs, end - layer.bias - layer.outputs]
     pieces = torch.split(flat, lengths, dim=1)
     return [
-        (pieces[4 * index].reshape(-1, layer.inputs, layer.outputs), pieces[4 * index + 2].unsqueeze(1))
+        (layer.matrix(pieces[4 * index].contiguous()), pieces[4 * index + 2].unsqueeze(1))
         for index, layer in enumerate(layout.layers)
     ]
 

@@ -42,17 +42,17 @@ def philox(counter: tuple[Tensor, Tensor, Tensor, Tensor], key: tuple[Tensor, Te
     Returns:
         Four int64 tensors with values in [0, 2^32).
     """
-    c0, c1, c2, c3 = counter
+    c0, c1, c2, c3, _, _ = torch.broadcast_tensors(*counter, *key)
     k0, k1 = key
     for _ in range(_ROUNDS):
-        # The products need all 64 bits; as signed numbers they wrap around, which the masks undo.
+        # The products need all 64 bits; as signed numbers they wrap around, and above bit 32 of a shifted one, of c1
+        # and of c3 there is rubbish until the masks.
         first, second = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]
-        c0 = ((second >> 32) & _LOW) ^ c1 ^ k0
-        c1 = second & _LOW
-        c2 = ((first >> 32) & _LOW) ^ c3 ^ k1
-        c3 = first & _LOW
+        c0 = (second >> 32).bitwise_xor_(c1).bitwise_xor_(k0).bitwise_and_(_LOW)
+        c2 = (first >> 32).bitwise_xor_(c3).bitwise_xor_(k1).bitwise_and_(_LOW)
+        c1, c3 = second, first
         k0, k1 = (k0 + _KEY_STEPS[0]) & _LOW, (k1 + _KEY_STEPS[1]) & _LOW
-    return c0, c1, c2, c3
+    return c0, c1.bitwise_and_(_LOW), c2, c3.bitwise_and_(_LOW)
 
 
 def words(seeds: Tensor, stream: Stream, steps: Tensor, count: int) -> Tensor:

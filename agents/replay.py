@@ -123,9 +123,9 @@ class Replay:
         following = rows.index_select(0, ((places + 1) % self._ring + self._first_row).view(-1))
         following = following.view(*places.shape, -1)[..., : self._observations]
         ends = self._end_of.view(-1).index_select(0, here).view_as(places)
-        first_end = torch.arange(self._runs, device=ends.device).unsqueeze(1) * self._ends.shape[1]
-        at_ends = self._ends.view(-1, self._observations).index_select(0, (ends.clamp(min=0) + first_end).view(-1))
-        following = torch.where((ends >= 0).unsqueeze(2), at_ends.view_as(following), following)
+        # On a CPU a look at the few that there are, if any, is cheaper than to prepare for all.
+        if steps is not None or bool((ends >= 0).any()):
+            following = self._following(following, ends)
         observations, actions = self._observations, self._actions
         return Batch(
             observations=taken[..., :observations],
@@ -134,6 +134,12 @@ class Replay:
             terminated=taken[..., observations + actions + 1],
             next_observations=following,
         )
+
+    def _following(self, following: Tensor, ends: Tensor) -> Tensor:
+        """Return next observations, of those that stand in the next row and those that ended an episode."""
+        first_end = torch.arange(self._runs, device=ends.device).unsqueeze(1) * self._ends.shape[1]
+        at_ends = self._ends.view(-1, self._observations).index_select(0, (ends.clamp(min=0) + first_end).view(-1))
+        return torch.where((ends >= 0).unsqueeze(2), at_ends.view_as(following), following)
 
     def state(self) -> dict[str, Tensor]:
         """Return what is in use, by name: rows as views, the rest as copies."""

@@ -413,7 +413,7 @@ def test_bad_checkpoints(tmp_path: Path) -> None:
     manifest.write_text(text.replace('"device": "cpu"', '"device": "cuda"'))
     with pytest.raises(CheckpointError, match="was made on cuda; training cannot go on as it was on cpu"):
         Population.load(tmp_path, device="cpu")
-    manifest.write_text(text.replace('"format": 1', '"format": 9'))
+    manifest.write_text(text.replace('"format": 2', '"format": 9'))
     with pytest.raises(CheckpointError, match="has format 9"):
         Population.load(tmp_path, device="cpu")
 
