@@ -44,7 +44,7 @@ def _xielu_expression(
     range=(-0.205751224, float("inf")),
     derivative_range=(-0.3, float("inf")),
     smoothness="C1",
-    source="Huang, arXiv 2411.13010, after the CUDA library rubber-duck-debug/xielu and its Python reference",
+    source="arXiv 2411.13010, after the CUDA library rubber-duck-debug/xielu and its Python reference",
     unverified="The paper's text was not seen; formula and initial values are those of the library that its users "
     "share. A trainable beta is an option of ours.",
 )
