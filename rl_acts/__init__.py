@@ -11,62 +11,113 @@ Example:
 
 from rl_acts._base import Activation, LearnableActivation, Noisy
 from rl_acts._bench import BenchRow, bench, bench_table
+from rl_acts._eafo import EAFOCorrection, eafo_correction
 from rl_acts._info import FAMILIES, ActivationInfo, Choice, Family, Flag, Function, Parameter, Real, Whole
 from rl_acts._mlp import NetworkActivation, check, mlp
 from rl_acts._registry import info, make, names, parse, register, unregister
 from rl_acts._spec import ActivationSpec, Spec
 from rl_acts._version import __version__
 from rl_acts.errors import ActivationError
+from rl_acts.families.bounded import WAFBC, DSiLU, Hardsigmoid, HardsigmoidKeras
+from rl_acts.families.crrelu import CRReLU, CRReLUFixed
 from rl_acts.families.elu import ELU, SELU
+from rl_acts.families.evolved import ErfcSoftplusSquared, HardsigmoidELU, LogSigmoidAsinh, Pangaea, SigmoidErf
+from rl_acts.families.expanded_gates import XATLU, XGELU, XSiLU
 from rl_acts.families.parametric import PReLU, SwishLearnable
+from rl_acts.families.piecewise import APALU, APL, PELU
 from rl_acts.families.relu import LeakyReLU, ReLU, ReLUSquared
 from rl_acts.families.sigmoid import Hardtanh, Sigmoid, Softsign, Tanh
 from rl_acts.families.smooth import GELU, GELUQuick, GELUTanh, Hardswish, Identity, Mish, Softplus, Swish
+from rl_acts.families.smooth_max import ACONC, SMU, SmoothLeaky
+from rl_acts.families.sqish import Sqish, SqishLearnable
+from rl_acts.families.stochastic import RandomisedSmoothLeaky, RReLU
 from rl_acts.families.swim import Swim, SwimLearnable
+from rl_acts.families.swim_variants import PFLU, SwimSurvey
+from rl_acts.families.talu import PTaLU, TaLU, TaLULearnable
+from rl_acts.families.threshold import Threshold
+from rl_acts.families.ulu import AULU, ULU, AULUAsymmetry, aulu_asymmetry
+from rl_acts.families.xielu import XIELU
 
 __all__ = [
+    "ACONC",
+    "APALU",
+    "APL",
+    "AULU",
     "ELU",
     "FAMILIES",
     "GELU",
+    "PELU",
+    "PFLU",
     "SELU",
+    "SMU",
+    "ULU",
+    "WAFBC",
+    "XATLU",
+    "XGELU",
+    "XIELU",
+    "AULUAsymmetry",
     "Activation",
     "ActivationError",
     "ActivationInfo",
     "ActivationSpec",
     "BenchRow",
+    "CRReLU",
+    "CRReLUFixed",
     "Choice",
+    "DSiLU",
+    "EAFOCorrection",
+    "ErfcSoftplusSquared",
     "Family",
     "Flag",
     "Function",
     "GELUQuick",
     "GELUTanh",
+    "Hardsigmoid",
+    "HardsigmoidELU",
+    "HardsigmoidKeras",
     "Hardswish",
     "Hardtanh",
     "Identity",
     "LeakyReLU",
     "LearnableActivation",
+    "LogSigmoidAsinh",
     "Mish",
     "NetworkActivation",
     "Noisy",
     "PReLU",
+    "PTaLU",
+    "Pangaea",
     "Parameter",
+    "RReLU",
+    "RandomisedSmoothLeaky",
     "ReLU",
     "ReLUSquared",
     "Real",
     "Sigmoid",
+    "SigmoidErf",
+    "SmoothLeaky",
     "Softplus",
     "Softsign",
     "Spec",
+    "Sqish",
+    "SqishLearnable",
     "Swim",
     "SwimLearnable",
+    "SwimSurvey",
     "Swish",
     "SwishLearnable",
+    "TaLU",
+    "TaLULearnable",
     "Tanh",
+    "Threshold",
     "Whole",
+    "XSiLU",
     "__version__",
+    "aulu_asymmetry",
     "bench",
     "bench_table",
     "check",
+    "eafo_correction",
     "info",
     "make",
     "mlp",

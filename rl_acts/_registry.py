@@ -183,8 +183,8 @@ def names(family: Family | None = None, *, learnable: bool | None = None) -> lis
         ActivationError: No such family.
 
     Example:
-        >>> names("parametric")
-        ['prelu', 'swim_learnable', 'swish_learnable']
+        >>> names("ELU-based")
+        ['elu', 'selu']
     """
     if family is not None and family not in FAMILIES:
         raise ActivationError(

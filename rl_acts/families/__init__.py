@@ -4,6 +4,46 @@ Read first: `relu.py` for the shape of an entry, `swim.py` for one with a formul
 learnable one.
 """
 
-from rl_acts.families import elu, parametric, relu, sigmoid, smooth, swim
+from rl_acts.families import (
+    bounded,
+    crrelu,
+    elu,
+    evolved,
+    expanded_gates,
+    parametric,
+    piecewise,
+    relu,
+    sigmoid,
+    smooth,
+    smooth_max,
+    sqish,
+    stochastic,
+    swim,
+    swim_variants,
+    talu,
+    threshold,
+    ulu,
+    xielu,
+)
 
-__all__ = ["elu", "parametric", "relu", "sigmoid", "smooth", "swim"]
+__all__ = [
+    "bounded",
+    "crrelu",
+    "elu",
+    "evolved",
+    "expanded_gates",
+    "parametric",
+    "piecewise",
+    "relu",
+    "sigmoid",
+    "smooth",
+    "smooth_max",
+    "sqish",
+    "stochastic",
+    "swim",
+    "swim_variants",
+    "talu",
+    "threshold",
+    "ulu",
+    "xielu",
+]

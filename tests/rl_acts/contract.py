@@ -81,7 +81,8 @@ def check_literal_values(entry: ActivationInfo) -> None:
         values, slopes = check_values.CHECK_VALUES[spec]
         arguments = rl_acts.parse(spec).arguments
         for dtype, tolerance in ((torch.float64, 2e-15), (torch.float32, 1e-6)):
-            module = build(entry, dtype, **arguments)
+            # A stochastic entry has its closed form in evaluation.
+            module = build(entry, dtype, **arguments).eval()
             x = torch.tensor(POINTS, dtype=dtype)
             expected = torch.tensor((values, slopes), dtype=torch.float64)
             actual = torch.stack((module(x), derivative(module, x))).double()
@@ -89,10 +90,17 @@ def check_literal_values(entry: ActivationInfo) -> None:
 
 
 def check_extremes(entry: ActivationInfo) -> None:
-    """Value and gradient at +-1e4 are finite in each dtype that can hold the true ones, and near them."""
+    """Value and gradient at +-1e4 are finite in each dtype that can hold the true ones, and near them.
+
+    Gradients with respect to parameters, which are sums over a batch, are finite where the true ones fit.
+    """
     x64 = torch.tensor([-1e4, 1e4], dtype=torch.float64)
     exact = build(entry, torch.float64)
     true = torch.cat((applied(entry, exact)(x64), derivative(applied(entry, exact), x64)))
+    batch = x64.expand(FEATURES, 2).T
+    true_sums = [
+        torch.autograd.grad(applied(entry, exact)(batch).sum(), parameter)[0] for parameter in exact.parameters()
+    ]
     for dtype in (torch.float32, *HALF_DTYPES):
         if true.abs().max() > torch.finfo(dtype).max:
             continue
@@ -102,9 +110,10 @@ def check_extremes(entry: ActivationInfo) -> None:
         assert actual.isfinite().all(), f"{entry.name} in {dtype}: {actual.tolist()}"
         tolerance = 4 * torch.finfo(dtype).eps
         torch.testing.assert_close(actual.double(), true, rtol=tolerance, atol=tolerance)
-        for parameter in module.parameters():
-            (gradient,) = torch.autograd.grad(applied(entry, module)(x.expand(FEATURES, 2).T).sum(), parameter)
-            assert gradient.isfinite().all(), f"{entry.name} in {dtype}: gradient {gradient}"
+        for parameter, true_sum in zip(module.parameters(), true_sums, strict=True):
+            (gradient,) = torch.autograd.grad(applied(entry, module)(batch.to(dtype)).sum(), parameter)
+            fits = true_sum.abs() <= torch.finfo(dtype).max
+            assert gradient[fits].isfinite().all(), f"{entry.name} in {dtype}: gradient {gradient}"
 
 
 def check_shape_and_dtype(entry: ActivationInfo) -> None:
@@ -274,11 +283,12 @@ def check_ranges(entry: ActivationInfo) -> None:
 
 
 def check_smoothness(entry: ActivationInfo) -> None:
-    """F' jumps at a whole or half number if and only if the entry is declared C0, f if discontinuous."""
+    """F' jumps at a whole or half number or a parameter's default if and only if declared C0, f if discontinuous."""
     if entry.surrogate or entry.stochastic or not entry.elementwise:
         return
     module = build(entry, torch.float64)
-    points = torch.arange(-8, 9, dtype=torch.float64) / 2
+    defaults = [value for value in entry.defaults.values() if isinstance(value, float)]
+    points = torch.cat((torch.arange(-8, 9, dtype=torch.float64) / 2, torch.tensor(defaults, dtype=torch.float64)))
     jump = (module(points + 1e-9) - module(points - 1e-9)).abs().max()
     kink = (derivative(module, points + 1e-9) - derivative(module, points - 1e-9)).abs().max()
     assert (jump > 1e-3) == (entry.smoothness == "discontinuous")

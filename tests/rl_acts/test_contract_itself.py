@@ -41,6 +41,13 @@ class NoisyLeaky(nn.Module):
         return x.relu() + slope * (x - x.relu())
 
 
+class FixedInEvaluation(NoisyLeaky):
+    """Stochastic, with the mean slope in evaluation."""
+
+    def forward(self, x: Tensor, noise: Tensor | None = None) -> Tensor:
+        return super().forward(x, noise if self.training else torch.tensor(0.5, dtype=x.dtype))
+
+
 class _StepWithIdentityGradient(torch.autograd.Function):
     generate_vmap_rule = True
 
@@ -152,6 +159,32 @@ class Kinked(nn.Module):
         return 2 * x.relu()
 
 
+class KinkedAtDefault(Activation):
+    """Its kink is at a parameter's default, off the whole and half numbers."""
+
+    declared = (Parameter("b", -0.2, Real(other=0.3), "where the kink is"),)
+
+    def __init__(self, b: float = -0.2) -> None:
+        super().__init__()
+        self.b = self.real("b", b)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.b).relu()
+
+
+class OverflowingSum(LearnableActivation):
+    """The gradient of its parameter leaves float16 on the way, though the true one fits."""
+
+    declared = (Parameter("a", 1.0, Real(other=2.0), "scale", shape=()),)
+
+    def __init__(self, a: float = 1.0) -> None:
+        super().__init__("layer", None)
+        self.a = self.new_parameter(self.real("a", a))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.abs() * (0.01 * self.a * 4.0)
+
+
 class OtherWhenCompiled(nn.Module):
     """Stochastic, and another function once it is compiled."""
 
@@ -184,6 +217,8 @@ def _local_class() -> type[nn.Module]:
         (_local_class(), {}, contract.check_pickle),
         (OtherWhenCompiled, {"stochastic": True}, contract.check_compile),
         (Kinked, {"smoothness": "C1"}, contract.check_smoothness),
+        (KinkedAtDefault, {"smoothness": "C1"}, contract.check_smoothness),
+        (OverflowingSum, {}, contract.check_extremes),
         (Kinked, {"range": (0.0, float("inf")), "derivative_range": (0.0, 1.0)}, contract.check_ranges),
         (Kinked, {"range": (-1.0, float("inf"))}, contract.check_ranges),
     ],
@@ -222,6 +257,17 @@ def test_an_entry_of_the_library_without_check_values_fails(monkeypatch: pytest.
     monkeypatch.delitem(check_values.CHECK_VALUES, "swim(k=0.7)")
     with pytest.raises(AssertionError, match="swim has no row"):
         contract.check_literal_values(rl_acts.info("swim"))
+
+
+def test_noise_in_the_evaluation_form_fails(
+    register: Callable[..., ActivationInfo], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = ((-1.5, -0.5, -0.25, 0.0, 0.5, 1.0, 3.0), (0.5, 0.5, 0.5, 0.5, 1.0, 1.0, 1.0))
+    monkeypatch.setitem(check_values.CHECK_VALUES, "toy_fixedinevaluation", row)
+    contract.check_literal_values(register(FixedInEvaluation, stochastic=True))
+    monkeypatch.setitem(check_values.CHECK_VALUES, "toy_noisyleaky", row)
+    with pytest.raises(AssertionError, match="not close"):
+        contract.check_literal_values(register(NoisyLeaky, stochastic=True))
 
 
 def test_a_wrong_check_value_fails(monkeypatch: pytest.MonkeyPatch) -> None:
