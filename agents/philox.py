@@ -42,7 +42,7 @@ def philox(counter: tuple[Tensor, Tensor, Tensor, Tensor], key: tuple[Tensor, Te
     Returns:
         Four int64 tensors with values in [0, 2^32).
     """
-    c0, c1, c2, c3, _, _ = torch.broadcast_tensors(*counter, *key)
+    c0, c1, c2, c3, _, _ = torch.broadcast_tensors(*counter, *key)  # type: ignore[no-untyped-call]
     k0, k1 = key
     for _ in range(_ROUNDS):
         # The products need all 64 bits; as signed numbers they wrap around, and above bit 32 of a shifted one, of c1
