@@ -11,6 +11,8 @@ Example:
 
 from rl_acts._base import Activation, LearnableActivation, Noisy
 from rl_acts._bench import BenchRow, bench, bench_table
+from rl_acts._character import Character, character, init_gain
+from rl_acts._extremes import Extreme
 from rl_acts._info import FAMILIES, ActivationInfo, Choice, Family, Flag, Function, Parameter, Real, Whole
 from rl_acts._mlp import NetworkActivation, check, mlp
 from rl_acts._registry import info, make, names, parse, register, unregister
@@ -34,7 +36,9 @@ __all__ = [
     "ActivationInfo",
     "ActivationSpec",
     "BenchRow",
+    "Character",
     "Choice",
+    "Extreme",
     "Family",
     "Flag",
     "Function",
@@ -66,8 +70,10 @@ __all__ = [
     "__version__",
     "bench",
     "bench_table",
+    "character",
     "check",
     "info",
+    "init_gain",
     "make",
     "mlp",
     "names",
