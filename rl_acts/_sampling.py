@@ -10,9 +10,9 @@ from torch import Tensor, nn
 Estimate: TypeAlias = tuple[float, float]
 
 _SEED = 20_240
-_NUMBERS = 2**19
+_NUMBERS = 2**21
 _FEWEST_ROWS = 256
-_ROWS_PER_CALL = 1024
+_NUMBERS_PER_CALL = 2**18
 # Rows whose whole Jacobian is taken: fewer for wider layers, whose Jacobian grows with the square.
 _JACOBIAN_NUMBERS = 2**20
 _FEWEST_JACOBIANS = 8
@@ -22,12 +22,12 @@ _FEWEST_JACOBIANS = 8
 def sampled_moments(module: nn.Module, width: int) -> dict[str, Estimate]:
     """Return E[f] and E[f^2] over the numbers that come out, ``mean`` and ``second_moment``, for normal vectors.
 
-    About half a million numbers go in, at least 256 vectors. The vectors are independent, the numbers of one are not:
+    About two million numbers go in, at least 256 vectors. The vectors are independent, the numbers of one are not:
     the standard errors are those of the vectors' averages.
     """
     rows = max(_FEWEST_ROWS, _NUMBERS // width)
     x = _normal(rows, width)
-    outputs = [module(part).flatten(1) for part in torch.split(x, _ROWS_PER_CALL)]
+    outputs = [module(part).flatten(1) for part in torch.split(x, max(1, _NUMBERS_PER_CALL // width))]
     return {
         "mean": _estimate(torch.cat([output.mean(1) for output in outputs])),
         "second_moment": _estimate(torch.cat([output.square().mean(1) for output in outputs])),

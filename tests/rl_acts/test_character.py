@@ -202,9 +202,9 @@ def test_the_standard_error_is_that_of_independent_vectors(register: Callable[..
         def forward(self, x: Tensor) -> Tensor:
             return x[..., :1].expand_as(x)
 
-    # All 64 numbers of a vector are one draw: E[f^2] over 8192 vectors has the error sqrt(2 / 8192).
+    # All 64 numbers of a vector are one draw: E[f^2] over 32768 vectors has the error sqrt(2 / 32768).
     found = rl_acts.character(register(First, elementwise=False), 64)
-    assert found.second_moment_error == pytest.approx(math.sqrt(2 / 8192), rel=0.05)
+    assert found.second_moment_error == pytest.approx(math.sqrt(2 / 32768), rel=0.05)
 
 
 @pytest.mark.parametrize(("cls", "second_moment"), [(Pair, 0.5), (Gate, 1.0)])
