@@ -43,14 +43,19 @@ def test_list_one_family(capsys: pytest.CaptureFixture[str]) -> None:
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]] == ["elu", "selu"]
 
 
+def _columns(head: str, *names: str) -> list[tuple[int, int]]:
+    """Return where the numbers below these heads stand."""
+    return [(head.index(name), head.index(name) + len(name)) for name in names]
+
+
 def test_list_with_costs_names_the_machine(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "--cost", "--family", "ELU-based"]) == 0
     conditions, head, *rows = capsys.readouterr().out.splitlines()
     assert conditions.startswith(cpu_name())
     assert conditions.endswith("one thread, eager, float32, shape (256, 256), median of 10 turns")
     assert head.split()[:9] == ["name", "family", "learnt", "forward", "/", "ReLU", "fwd+bwd", "/", "ReLU"]
-    assert [row.split()[0] for row in rows] == ["elu", "selu"]
-    assert all(float(number) > 0 for row in rows for number in row.split()[2:4])
+    assert [row.split()[0] for row in rows] == rl_acts.names("ELU-based")
+    assert all(float(row[slice(*columns)]) > 0 for row in rows for columns in _columns(head, "forward", "fwd+bwd"))
 
 
 def test_costs_of_changed_widths_and_idle_parameters_are_measured() -> None:
