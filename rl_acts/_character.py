@@ -109,10 +109,7 @@ class Subject:
             self.module: nn.Module = make(spec, self.width, dtype=torch.float64).eval()
         finally:
             torch.set_default_dtype(default)
-        self.elementwise = self._may_be_elementwise() and self._acts_alone()
-
-    def _may_be_elementwise(self) -> bool:
-        return self.entry is None or (self.entry.elementwise and not self.entry.changes_width)
+        self.elementwise = (self.entry is None or self.entry.elementwise) and self._acts_alone()
 
     @torch.no_grad()
     def _acts_alone(self) -> bool:

@@ -161,14 +161,18 @@ def _along(subject: Subject, label: str, interval: tuple[float, float]) -> list[
 def _on_a_line(subject: Subject, x: Tensor) -> tuple[list[tuple[Tensor, Tensor]], str]:
     """Return values and slopes of the outputs that differ, along the line that suits the activation, and its name."""
     points = x.clone().requires_grad_()
-    changes_width = subject.entry is not None and subject.entry.changes_width
-    if changes_width:
-        line = points[:, None].expand(-1, subject.width)
-    else:
-        others = torch.randn(
-            subject.width - 1, generator=torch.Generator().manual_seed(_SEED), dtype=torch.float64
-        ).expand(len(x), -1)
-        line = torch.cat((points[:, None], others), dim=1)
+    output = _output(subject, points[:, None].expand(-1, subject.width))
+    columns, axis = _different(output), ALL_ALIKE
+    if output.shape[-1] == subject.width:
+        others = torch.randn(subject.width - 1, generator=torch.Generator().manual_seed(_SEED), dtype=torch.float64)
+        output = _output(subject, torch.cat((points[:, None], others.expand(len(x), -1)), dim=1))
+        columns, axis = [output[:, 0]], ONE_UNIT
+    # The zero makes a slope even of an output that depends on nothing.
+    slopes = [torch.autograd.grad((column + 0 * points).sum(), points, retain_graph=True)[0] for column in columns]
+    return [(column.detach(), slope) for column, slope in zip(columns, slopes, strict=True)], axis
+
+
+def _output(subject: Subject, line: Tensor) -> Tensor:
     try:
         output = subject.module(line)
     # An activation can need more than vectors, and anybody can have written it.
@@ -176,11 +180,7 @@ def _on_a_line(subject: Subject, x: Tensor) -> tuple[list[tuple[Tensor, Tensor]]
         raise ActivationError(f"it does not take vectors of {subject.width} numbers: {error}") from error
     if output.shape[:-1] != line.shape[:-1]:
         raise ActivationError(f"it maps {tuple(line.shape)} to {tuple(output.shape)}")
-    columns = _different(output) if changes_width else [output[:, 0]]
-    # The zero makes a slope even of an output that depends on nothing.
-    slopes = [torch.autograd.grad((column + 0 * points).sum(), points, retain_graph=True)[0] for column in columns]
-    pairs = [(column.detach(), slope) for column, slope in zip(columns, slopes, strict=True)]
-    return pairs, ALL_ALIKE if changes_width else ONE_UNIT
+    return torch.as_tensor(output)
 
 
 def _different(output: Tensor) -> list[Tensor]:

@@ -209,7 +209,7 @@ def test_the_standard_error_is_that_of_independent_vectors(register: Callable[..
 
 @pytest.mark.parametrize(("cls", "second_moment"), [(Pair, 0.5), (Gate, 1.0)])
 def test_changed_widths_are_sampled(register: Callable[..., str], cls: type[nn.Module], second_moment: float) -> None:
-    found = rl_acts.character(register(cls, elementwise=False, changes_width=True))
+    found = rl_acts.character(register(cls, elementwise=False))
     assert found.second_moment_error is not None
     assert abs(found.second_moment - second_moment) < 4 * found.second_moment_error
     assert found.negative_slope is None

@@ -52,7 +52,7 @@ class Wave(nn.Module):
 @pytest.fixture(autouse=True)
 def _toys() -> Iterator[None]:
     rl_acts.register("toy_softmaxed", elementwise=False, family="context-dependent")(Softmaxed)
-    rl_acts.register("toy_pair", elementwise=False, changes_width=True)(Pair)
+    rl_acts.register("toy_pair", elementwise=False)(Pair)
     rl_acts.register("toy_three", elementwise=False)(OnlyThree)
     rl_acts.register("toy_wave", family="adaptive")(Wave)
     yield
