@@ -158,7 +158,7 @@ def test_all_families(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     texts = _texts(path)
     assert {"sigmoid-based", "parametric", "context-dependent", "toy_softmaxed †", "toy_pair ‡"} <= set(texts)
     drawn = [text.split(" ")[0] for text in texts]
-    assert drawn.index("sigmoid") < drawn.index("ReLU-based") < drawn.index("relu") < drawn.index("ELU-based")
+    assert drawn.index("sigmoid") < drawn.index("relu") < drawn.index("elu") < drawn.index("swim")
     assert set(rl_acts.names()) - set(skipped) <= set(drawn)
 
 
