@@ -27,8 +27,8 @@ class Extreme:
     Attributes:
         value: The supremum or infimum, one-sided limits at kinks and jumps included; infinite if the function still
             grows steadily at |x| = 1e6, which is as far as it is looked at.
-        at: Where, to about 1e-8 if it is flat there; infinite if the value is reached or approached far out, which
-            goes before any nearer place of the same value.
+        at: Where, to about 1e-8 if it is flat there; one of the places if there are several. Infinite if the value is
+            reached or approached far out, which goes before any nearer place.
     """
 
     value: float
@@ -65,6 +65,8 @@ def highest(function: Callable[[Tensor], Tensor], points: Tensor, values: Tensor
     if side:
         return Extreme(math.inf, side * math.inf)
     peak, at = _zoomed(function, points, values)
+    # Adding 0 makes no negative zero of the supremum 0.
+    peak += 0.0
     for end in (0, -1):
         if abs(float(values[end]) - peak) <= 1e-12 * max(1.0, abs(peak)):
             return Extreme(peak, math.copysign(math.inf, float(points[end])))
@@ -74,7 +76,6 @@ def highest(function: Callable[[Tensor], Tensor], points: Tensor, values: Tensor
 def lowest(function: Callable[[Tensor], Tensor], points: Tensor, values: Tensor) -> Extreme:
     """Return the infimum; the arguments are those of `highest`."""
     mirrored = highest(lambda x: -function(x), points, -values)
-    # Adding 0 makes no negative zero of the infimum 0.
     return Extreme(-mirrored.value + 0.0, mirrored.at)
 
 

@@ -231,4 +231,5 @@ class _Poster:
         axes.yaxis.set_major_locator(MaxNLocator(4, steps=_STEPS_OF_TICKS, integer=True))
         axes.tick_params(labelsize=6.5, length=2, pad=1.5, labelleft=numbered[0], labelbottom=numbered[1])
         signs = _signs(portrait.curves[0])
-        axes.set_title(f"{portrait.name} {signs}" if signs else portrait.name, fontsize=7.5, pad=3)
+        title = f"{portrait.name} {signs}" if signs else portrait.name
+        axes.set_title(title, fontsize=7.5 if len(title) <= 20 else 6.5, pad=3)
