@@ -111,6 +111,7 @@ def _row(
         axes.set_ylabel("f(x)" if what == "value" else "f′(x)")
         axes.set_xlim(float(curves[0].x[0]), float(curves[0].x[-1]))
         axes.set_ylim(*_limits(curves, what))
+        axes.xaxis.set_major_locator(MaxNLocator(8, steps=_STEPS_OF_TICKS))
         axes.yaxis.set_major_locator(MaxNLocator(6, steps=_STEPS_OF_TICKS))
     legend = pair[1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=2.6, title=title)
     legend.get_title().set_fontsize(9)
