@@ -144,7 +144,8 @@ class Subject:
 def character(spec: Spec, features: int | None = None) -> Character:
     """Compute what an activation does to a standard normal input, and how its slope behaves.
 
-    The same spec always gives the same figures; PyTorch's global generator is left as it was.
+    The same spec always gives the same figures; PyTorch's global generator is left as it was. While the module is
+    built, PyTorch's default dtype is float64: call this from one thread.
 
     Args:
         spec: What `rl_acts.make` takes.
