@@ -11,7 +11,9 @@ Example:
 
 from rl_acts._base import Activation, LearnableActivation, Noisy
 from rl_acts._bench import BenchRow, bench, bench_table
+from rl_acts._character import Character, character, init_gain
 from rl_acts._eafo import EAFOCorrection, eafo_correction
+from rl_acts._extremes import Extreme
 from rl_acts._info import FAMILIES, ActivationInfo, Choice, Family, Flag, Function, Parameter, Real, Whole
 from rl_acts._mlp import NetworkActivation, check, mlp
 from rl_acts._registry import info, make, names, parse, register, unregister
@@ -63,10 +65,12 @@ __all__ = [
     "BenchRow",
     "CRReLU",
     "CRReLUFixed",
+    "Character",
     "Choice",
     "DSiLU",
     "EAFOCorrection",
     "ErfcSoftplusSquared",
+    "Extreme",
     "Family",
     "Flag",
     "Function",
@@ -116,9 +120,11 @@ __all__ = [
     "aulu_asymmetry",
     "bench",
     "bench_table",
+    "character",
     "check",
     "eafo_correction",
     "info",
+    "init_gain",
     "make",
     "mlp",
     "names",

@@ -7,6 +7,8 @@ import torch
 from torch import nn
 
 from rl_acts._base import is_width
+from rl_acts._info import checked
+from rl_acts._init import INIT, preserve_variance
 from rl_acts._registry import make
 from rl_acts._spec import Spec
 from rl_acts.errors import ActivationError
@@ -81,6 +83,7 @@ def mlp(
     *,
     output_activation: Spec | None = None,
     bias: bool = True,
+    init: str = "default",
     dtype: torch.dtype | None = None,
     device: torch.device | str | None = None,
 ) -> nn.Sequential:
@@ -91,15 +94,20 @@ def mlp(
         activation: One spec for all hidden layers, or a list with one spec per hidden layer.
         output_activation: Behind the last layer; None for none.
         bias: Whether the linear layers have a bias.
+        init: ``"default"``: PyTorch's initial weights, the same whatever the activations are. ``"variance"``:
+            W ~ N(0, gain^2 / fan_in) with the `rl_acts.init_gain` of the activation before the layer, 1 for the first
+            layer, and biases 0, so that normal inputs keep their second moment from layer to layer.
         dtype: Of all parameters.
         device: Likewise.
 
     Returns:
         ``Linear, activation, ..., Linear[, output activation]``: maps ``(batch, in)`` to ``(batch, out)``. The linear
-        layers draw their initial values in PyTorch's way and in order, as Stable-Baselines3's `create_mlp` does.
+        layers draw their initial values in PyTorch's way and in order, as Stable-Baselines3's `create_mlp` does;
+        ``init="variance"`` draws the weights once more, in order, from the same generator.
 
     Raises:
-        ActivationError: Fewer than two sizes, a size below 1, or a bad activation.
+        ActivationError: Fewer than two sizes, a size below 1, a bad activation, an unknown `init`, or an activation
+            without a gain for ``init="variance"``.
 
     Example:
         >>> mlp([3, 8, 8, 1], ["relu", "swim(k=0.7)"], output_activation="tanh")
@@ -122,4 +130,7 @@ def mlp(
         layers.append(nn.Linear(sizes[index], sizes[index + 1], bias=bias))
         if following is not None:
             layers.append(following)
-    return nn.Sequential(*layers).to(device=device, dtype=dtype)
+    network = nn.Sequential(*layers)
+    if checked("mlp", (INIT,), "init", init) == "variance":
+        preserve_variance(network, activation)
+    return network.to(device=device, dtype=dtype)
