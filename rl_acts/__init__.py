@@ -12,34 +12,55 @@ Example:
 from rl_acts._base import Activation, LearnableActivation, Noisy
 from rl_acts._bench import BenchRow, bench, bench_table
 from rl_acts._info import FAMILIES, ActivationInfo, Choice, Family, Flag, Function, Parameter, Real, Whole
-from rl_acts._mlp import NetworkActivation, check, mlp
+from rl_acts._mlp import check, mlp
 from rl_acts._registry import info, make, names, parse, register, unregister
 from rl_acts._spec import ActivationSpec, Spec
 from rl_acts._version import __version__
+from rl_acts._widths import NetworkActivation
 from rl_acts.errors import ActivationError
+from rl_acts.families.context import ASH
+from rl_acts.families.doubling import CReLU, DeepFourier
+from rl_acts.families.dynamic import DyReLUA, DyReLUB, DyReLUC, GraphReLU
 from rl_acts.families.elu import ELU, SELU
+from rl_acts.families.gated import GEGLU, GLU, Bilinear, ReGLU, SwiGLU
+from rl_acts.families.lslu import LSLU
 from rl_acts.families.parametric import PReLU, SwishLearnable
+from rl_acts.families.pwlu import PWLU
 from rl_acts.families.relu import LeakyReLU, ReLU, ReLUSquared
 from rl_acts.families.sigmoid import Hardtanh, Sigmoid, Softsign, Tanh
 from rl_acts.families.smooth import GELU, GELUQuick, GELUTanh, Hardswish, Identity, Mish, Softplus, Swish
 from rl_acts.families.swim import Swim, SwimLearnable
+from rl_acts.families.taaf import TAAF
 
 __all__ = [
+    "ASH",
     "ELU",
     "FAMILIES",
+    "GEGLU",
     "GELU",
+    "GLU",
+    "LSLU",
+    "PWLU",
     "SELU",
+    "TAAF",
     "Activation",
     "ActivationError",
     "ActivationInfo",
     "ActivationSpec",
     "BenchRow",
+    "Bilinear",
+    "CReLU",
     "Choice",
+    "DeepFourier",
+    "DyReLUA",
+    "DyReLUB",
+    "DyReLUC",
     "Family",
     "Flag",
     "Function",
     "GELUQuick",
     "GELUTanh",
+    "GraphReLU",
     "Hardswish",
     "Hardtanh",
     "Identity",
@@ -50,6 +71,7 @@ __all__ = [
     "Noisy",
     "PReLU",
     "Parameter",
+    "ReGLU",
     "ReLU",
     "ReLUSquared",
     "Real",
@@ -57,6 +79,7 @@ __all__ = [
     "Softplus",
     "Softsign",
     "Spec",
+    "SwiGLU",
     "Swim",
     "SwimLearnable",
     "Swish",

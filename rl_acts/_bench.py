@@ -66,13 +66,13 @@ def bench(
         raise ActivationError(f"rounds={rounds!r} is not allowed; it must be a whole number from 1 on.")
     specs = names() if specs is None else specs
     x = torch.randn(tuple(shape), device=device, requires_grad=True)
-    gradient = torch.randn_like(x)
     modules = [nn.ReLU(), *(make(spec, shape[-1]).to(device) for spec in specs)]
+    gradients = [torch.randn_like(module(x)) for module in modules]
     forward: list[list[float]] = [[] for _ in modules]
     both: list[list[float]] = [[] for _ in modules]
     for turn in range(_WARM_UP_ROUNDS + rounds):
         for index, module in enumerate(modules):
-            forward_call, both_calls = partial(_forward, module, x), partial(_both, module, x, gradient)
+            forward_call, both_calls = partial(_forward, module, x), partial(_both, module, x, gradients[index])
             times = _timed(forward_call, x.device), _timed(both_calls, x.device)
             if turn >= _WARM_UP_ROUNDS:
                 forward[index].append(times[0])
@@ -119,7 +119,7 @@ def _forward(module: nn.Module, x: Tensor) -> None:
 
 def _both(module: nn.Module, x: Tensor, gradient: Tensor) -> None:
     output = module(x)
-    torch.autograd.grad(output, [x, *module.parameters()], gradient.expand_as(output))
+    torch.autograd.grad(output, [x, *module.parameters()], gradient)
 
 
 def _timed(call: Callable[[], None], device: torch.device) -> float:

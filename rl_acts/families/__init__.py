@@ -4,6 +4,34 @@ Read first: `relu.py` for the shape of an entry, `swim.py` for one with a formul
 learnable one.
 """
 
-from rl_acts.families import elu, parametric, relu, sigmoid, smooth, swim
+from rl_acts.families import (
+    context,
+    doubling,
+    dynamic,
+    elu,
+    gated,
+    lslu,
+    parametric,
+    pwlu,
+    relu,
+    sigmoid,
+    smooth,
+    swim,
+    taaf,
+)
 
-__all__ = ["elu", "parametric", "relu", "sigmoid", "smooth", "swim"]
+__all__ = [
+    "context",
+    "doubling",
+    "dynamic",
+    "elu",
+    "gated",
+    "lslu",
+    "parametric",
+    "pwlu",
+    "relu",
+    "sigmoid",
+    "smooth",
+    "swim",
+    "taaf",
+]
