@@ -28,7 +28,8 @@ class ASH(LearnableActivation):
 
     mu and s = sqrt(variance + 1e-5) are of the row (the last axis; variance divided by its length), and gradients flow
     through them. No noise is drawn. z counts the spreads above the mean from which a number is kept, so no bounds hold:
-    a negative number passes where its row is lower still. On a row of mean 0 with z = 0 it is Swish with beta = 2 alpha.
+    a negative number passes where its row is lower still. On a row of mean 0 with z = 0 it is Swish with beta = 2
+    alpha.
 
     The authors' code has the sign of the exponent wrong, multiplies by the shifted number, and takes the statistics
     over the whole batch, under which a Q-value would depend on the other samples. This is their derivation, by row.
