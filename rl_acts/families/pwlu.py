@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -82,7 +83,7 @@ class PWLU(LearnableActivation):
         phase: Buffer ``()``, whole number: 0 or 1.
     """
 
-    declared = (
+    declared: ClassVar[tuple[Parameter, ...]] = (
         Parameter("n", 16, Whole(other=8, minimum=1, maximum=256), "number of intervals"),
         Parameter("warm_up", 5000, Whole(other=0, minimum=0), "training calls that collect statistics as ReLU"),
         Parameter("bound", 3.0, Real(other=2.0, minimum=0.0), "ends of the intervals before any statistics"),
