@@ -84,6 +84,7 @@ def _show(entry: ActivationInfo) -> str:
         f"  range              {_interval(entry.range)}",
         f"  range of f'        {_interval(entry.derivative_range)}",
         f"  smoothness         {entry.smoothness}",
+        *([f"  width              {entry.width_factor:g} times the input's"] if entry.changes_width else []),
         f"  source             {entry.source or 'not declared'}",
     ]
     if entry.unverified:
