@@ -148,19 +148,17 @@ class PWLU(LearnableActivation):
 
     def _pieces(self, x: Tensor) -> Tensor:
         low, d = self._intervals(self.low_change, self.high_change)
-        place = (x - low) / d
-        below, above = place < 0, place >= self.n
-        # NaN has no interval; the value is NaN all the same.
-        index = place.detach().floor().clamp(0, self.n - 1).nan_to_num(0.0).long()
-        within = torch.where(below, 0.0, torch.where(above, 1.0, place - index))
-        heights = self._heights()
-        if self.features is not None:
-            index = index + (self.n + 1) * torch.arange(self.features, device=x.device)
-            heights = heights.flatten()
-        left, right = heights[index], heights[index + 1]
-        beyond = torch.where(below, self.left_change * (x - low), 0.0)
-        beyond = beyond + torch.where(above, (1.0 + self.right_change) * (x - (low + self.n * d)), 0.0)
-        return left + (right - left) * within + beyond
+        with torch.no_grad():
+            # Piece 0 is the line on the left, n + 1 the one on the right. NaN is in no piece, and its value NaN in all.
+            piece = (((x - low) / d).floor() + 1.0).clamp(0, self.n + 1).nan_to_num(0.0).long()
+            if self.features is not None:
+                piece = piece + (self.n + 2) * torch.arange(self.features, device=x.device)
+        ends, heights = self._ends(low, d), self._heights()
+        slopes = (heights[..., 1:] - heights[..., :-1]) / d.unsqueeze(-1)
+        slopes = torch.cat((self.left_change.unsqueeze(-1), slopes, 1.0 + self.right_change.unsqueeze(-1)), dim=-1)
+        starts, levels = (torch.cat((table[..., :1], table), dim=-1) for table in (ends, heights))
+        start, level, slope = (_looked_up(table, piece) for table in (starts, levels, slopes))
+        return level + slope * (x - start)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map pre-activations ``(..., features)`` to the same shape; see the class for what training changes."""
@@ -172,3 +170,8 @@ class PWLU(LearnableActivation):
                 for name, after in self.advance(x).items():
                     getattr(self, name).copy_(after)
         return value
+
+
+def _looked_up(table: Tensor, places: Tensor) -> Tensor:
+    # Its backward pass, a sum by place, is twice as fast on a CPU as that of table[places].
+    return table.flatten().index_select(0, places.flatten()).view(places.shape)

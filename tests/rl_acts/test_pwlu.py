@@ -49,6 +49,7 @@ def test_phase_1_keeps_the_contract(learning: ActivationInfo, check: Callable[[A
     check(learning)
 
 
+@pytest.mark.exhaustive
 def test_phase_1_compiles(learning: ActivationInfo) -> None:
     contract.check_compile(learning)
 
