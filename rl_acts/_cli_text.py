@@ -46,6 +46,7 @@ def show_text(spec: str, features: int | None) -> str:
         f"  range              {_interval(entry.range)}",
         f"  range of f'        {_interval(entry.derivative_range)}",
         f"  smoothness         {entry.smoothness}",
+        *([f"  width              {entry.width_factor:g} times the input's"] if entry.changes_width else []),
     ]
     lines += [f"  {label:<18} {text}" for label, text in computed]
     lines.append(f"  source             {entry.source or 'not declared'}")

@@ -112,6 +112,16 @@ def test_show_says_what_was_sampled_and_what_is_a_surrogate(capsys: pytest.Captu
     assert "dead band   " not in shown
 
 
+def test_show_says_what_changes_the_width(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "swiglu"]) == 0
+    assert "\n  width              0.5 times the input's\n" in capsys.readouterr().out
+
+
+def test_bench_measures_what_changes_the_width(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "swiglu", "crelu", "dy_relu_b", "--shape", "4,8", "--rounds", "1"]) == 0
+    assert [row.split()[0] for row in capsys.readouterr().out.splitlines()[2:]] == ["swiglu", "crelu", "dy_relu_b"]
+
+
 def test_show_says_what_was_not_declared(capsys: pytest.CaptureFixture[str]) -> None:
     rl_acts.register("toy_bare")(nn.ReLU)
     try:
