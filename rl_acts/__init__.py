@@ -11,6 +11,7 @@ Example:
 
 from rl_acts._base import Activation, LearnableActivation, Noisy
 from rl_acts._bench import BenchRow, bench, bench_table
+from rl_acts._fit import RationalFit, fit_rational
 from rl_acts._info import FAMILIES, ActivationInfo, Choice, Family, Flag, Function, Parameter, Real, Whole
 from rl_acts._mlp import NetworkActivation, check, mlp
 from rl_acts._registry import info, make, names, parse, register, unregister
@@ -18,7 +19,9 @@ from rl_acts._spec import ActivationSpec, Spec
 from rl_acts._version import __version__
 from rl_acts.errors import ActivationError
 from rl_acts.families.elu import ELU, SELU
+from rl_acts.families.group_rational import GroupRational
 from rl_acts.families.parametric import PReLU, SwishLearnable
+from rl_acts.families.rational import RAF, JointRational, Rational, RationalNoisy
 from rl_acts.families.relu import LeakyReLU, ReLU, ReLUSquared
 from rl_acts.families.sigmoid import Hardtanh, Sigmoid, Softsign, Tanh
 from rl_acts.families.smooth import GELU, GELUQuick, GELUTanh, Hardswish, Identity, Mish, Softplus, Swish
@@ -28,6 +31,7 @@ __all__ = [
     "ELU",
     "FAMILIES",
     "GELU",
+    "RAF",
     "SELU",
     "Activation",
     "ActivationError",
@@ -40,9 +44,11 @@ __all__ = [
     "Function",
     "GELUQuick",
     "GELUTanh",
+    "GroupRational",
     "Hardswish",
     "Hardtanh",
     "Identity",
+    "JointRational",
     "LeakyReLU",
     "LearnableActivation",
     "Mish",
@@ -50,6 +56,9 @@ __all__ = [
     "Noisy",
     "PReLU",
     "Parameter",
+    "Rational",
+    "RationalFit",
+    "RationalNoisy",
     "ReLU",
     "ReLUSquared",
     "Real",
@@ -67,6 +76,7 @@ __all__ = [
     "bench",
     "bench_table",
     "check",
+    "fit_rational",
     "info",
     "make",
     "mlp",

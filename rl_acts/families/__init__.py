@@ -4,6 +4,6 @@ Read first: `relu.py` for the shape of an entry, `swim.py` for one with a formul
 learnable one.
 """
 
-from rl_acts.families import elu, parametric, relu, sigmoid, smooth, swim
+from rl_acts.families import elu, group_rational, parametric, rational, relu, sigmoid, smooth, swim
 
-__all__ = ["elu", "parametric", "relu", "sigmoid", "smooth", "swim"]
+__all__ = ["elu", "group_rational", "parametric", "rational", "relu", "sigmoid", "smooth", "swim"]

@@ -21,7 +21,8 @@ from rl_acts import ActivationInfo, Function, Real, Whole
 from tests.rl_acts import check_values
 from tests.rl_acts.check_values import POINTS
 
-FEATURES = 6
+# Even, and a multiple of the eight groups that the grouped activations have by default.
+FEATURES = 8
 HALF_DTYPES = (torch.float16, torch.bfloat16)
 
 
@@ -69,41 +70,54 @@ def check_gradient(entry: ActivationInfo) -> None:
         return
     module = build(entry, torch.float64)
     function = applied(entry, module)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            # Off the start: |b| has its kink at 0, and finite differences must not step over it.
+            parameter.add_(1e-3)
     x = pre_activations().requires_grad_()
     assert torch.autograd.gradcheck(lambda x, *_: function(x), (x, *module.parameters()))
 
 
 def check_literal_values(entry: ActivationInfo) -> None:
-    """F and f' at the points of the table, in float64 and float32; one entry can have several rows."""
+    """F and f' at the points of the table, in float64 and float32; one entry can have several rows.
+
+    The rows of an entry that draws noise are of its evaluation form.
+    """
     rows = [spec for spec in check_values.CHECK_VALUES if rl_acts.parse(spec).name == entry.name]
     assert rows or not is_ours(entry), f"{entry.name} has no row in tests/rl_acts/check_values.py"
     for spec in rows:
         values, slopes = check_values.CHECK_VALUES[spec]
         arguments = rl_acts.parse(spec).arguments
         for dtype, tolerance in ((torch.float64, 2e-15), (torch.float32, 1e-6)):
-            module = build(entry, dtype, **arguments)
+            module = build(entry, dtype, **arguments).eval()
             x = torch.tensor(POINTS, dtype=dtype)
-            expected = torch.tensor((values, slopes), dtype=torch.float64)
+            # What depends on the feature but treats all alike at the start has the same values in each.
+            x = x if entry.elementwise else x[:, None].expand(-1, FEATURES)
+            expected = torch.tensor((values, slopes), dtype=torch.float64).reshape(2, -1, *[1] * (x.dim() - 1))
             actual = torch.stack((module(x), derivative(module, x))).double()
+            expected = expected.expand_as(actual)
             torch.testing.assert_close(actual, expected, rtol=tolerance, atol=tolerance)
 
 
 def check_extremes(entry: ActivationInfo) -> None:
     """Value and gradient at +-1e4 are finite in each dtype that can hold the true ones, and near them."""
-    x64 = torch.tensor([-1e4, 1e4], dtype=torch.float64)
+    points = torch.tensor([-1e4, 1e4], dtype=torch.float64)
+    points = points if entry.elementwise else points[:, None].expand(-1, FEATURES)
     exact = build(entry, torch.float64)
-    true = torch.cat((applied(entry, exact)(x64), derivative(applied(entry, exact), x64)))
+    true = torch.cat((applied(entry, exact)(points).flatten(), derivative(applied(entry, exact), points).flatten()))
     for dtype in (torch.float32, *HALF_DTYPES):
         if true.abs().max() > torch.finfo(dtype).max:
             continue
         module = build(entry, dtype)
-        x = x64.to(dtype)
-        actual = torch.cat((applied(entry, module)(x), derivative(applied(entry, module), x)))
+        x = points.to(dtype)
+        actual = torch.cat((applied(entry, module)(x).flatten(), derivative(applied(entry, module), x).flatten()))
         assert actual.isfinite().all(), f"{entry.name} in {dtype}: {actual.tolist()}"
         tolerance = 4 * torch.finfo(dtype).eps
         torch.testing.assert_close(actual.double(), true, rtol=tolerance, atol=tolerance)
+        rows = x[:, None].expand(-1, FEATURES) if entry.elementwise else x
         for parameter in module.parameters():
-            (gradient,) = torch.autograd.grad(applied(entry, module)(x.expand(FEATURES, 2).T).sum(), parameter)
+            # The mean: a sum over a row of 1e4 would leave float16 by itself.
+            (gradient,) = torch.autograd.grad(applied(entry, module)(rows).mean(), parameter)
             assert gradient.isfinite().all(), f"{entry.name} in {dtype}: gradient {gradient}"
 
 
