@@ -12,17 +12,20 @@ Example:
 from rl_acts._base import Activation, LearnableActivation, Noisy
 from rl_acts._bench import BenchRow, bench, bench_table
 from rl_acts._fit import RationalFit, fit_rational
-from rl_acts._info import FAMILIES, ActivationInfo, Choice, Family, Flag, Function, Parameter, Real, Whole
+from rl_acts._info import FAMILIES, ActivationInfo, Choice, Family, Flag, Function, Parameter, Real, Several, Whole
 from rl_acts._mlp import NetworkActivation, check, mlp
 from rl_acts._registry import info, make, names, parse, register, unregister
+from rl_acts._remez import PolynomialFit, fit_polynomial
 from rl_acts._spec import ActivationSpec, Spec
 from rl_acts._version import __version__
 from rl_acts.errors import ActivationError
 from rl_acts.families.elu import ELU, SELU
 from rl_acts.families.group_rational import GroupRational
 from rl_acts.families.parametric import PReLU, SwishLearnable
+from rl_acts.families.polynomial import PolyChebyshev, PolyComposite, PolyLearnable, PolyReLU
 from rl_acts.families.rational import RAF, JointRational, Rational, RationalNoisy
 from rl_acts.families.relu import LeakyReLU, ReLU, ReLUSquared
+from rl_acts.families.series import Fourier, LinearCombination
 from rl_acts.families.sigmoid import Hardtanh, Sigmoid, Softsign, Tanh
 from rl_acts.families.smooth import GELU, GELUQuick, GELUTanh, Hardswish, Identity, Mish, Softplus, Swish
 from rl_acts.families.swim import Swim, SwimLearnable
@@ -41,6 +44,7 @@ __all__ = [
     "Choice",
     "Family",
     "Flag",
+    "Fourier",
     "Function",
     "GELUQuick",
     "GELUTanh",
@@ -51,17 +55,24 @@ __all__ = [
     "JointRational",
     "LeakyReLU",
     "LearnableActivation",
+    "LinearCombination",
     "Mish",
     "NetworkActivation",
     "Noisy",
     "PReLU",
     "Parameter",
+    "PolyChebyshev",
+    "PolyComposite",
+    "PolyLearnable",
+    "PolyReLU",
+    "PolynomialFit",
     "Rational",
     "RationalFit",
     "RationalNoisy",
     "ReLU",
     "ReLUSquared",
     "Real",
+    "Several",
     "Sigmoid",
     "Softplus",
     "Softsign",
@@ -76,6 +87,7 @@ __all__ = [
     "bench",
     "bench_table",
     "check",
+    "fit_polynomial",
     "fit_rational",
     "info",
     "make",

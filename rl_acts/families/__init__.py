@@ -4,6 +4,17 @@ Read first: `relu.py` for the shape of an entry, `swim.py` for one with a formul
 learnable one.
 """
 
-from rl_acts.families import elu, group_rational, parametric, rational, relu, sigmoid, smooth, swim
+from rl_acts.families import elu, group_rational, parametric, polynomial, rational, relu, series, sigmoid, smooth, swim
 
-__all__ = ["elu", "group_rational", "parametric", "rational", "relu", "sigmoid", "smooth", "swim"]
+__all__ = [
+    "elu",
+    "group_rational",
+    "parametric",
+    "polynomial",
+    "rational",
+    "relu",
+    "series",
+    "sigmoid",
+    "smooth",
+    "swim",
+]

@@ -1,4 +1,4 @@
-"""Check values of the rational functions; `check_values` says what they are. Closed forms over the tables' coefficients."""
+"""Check values of the rational functions, from the coefficients of their tables; `check_values` says what they are."""
 
 VALUES: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "rational": (
