@@ -257,6 +257,8 @@ class _Problem:
         error, damping, stalled = self.squared_error(coefficients), 1e-3, 0
         for _ in range(_STEPS):
             jacobian = self.jacobian(coefficients)
+            if not jacobian.isfinite().all():
+                break
             size = jacobian.norm(dim=0).clamp(min=1e-30)
             q, r = torch.linalg.qr(jacobian / size)
             right = torch.cat((-(q.T @ self.residuals(coefficients)), torch.zeros_like(coefficients)))

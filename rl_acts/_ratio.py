@@ -2,13 +2,13 @@
 
 Two things keep every intermediate result in range. All coefficients are multiplied by a tiny power of two, which the
 ratio does not feel, so that powers of x have twice the room. And powers are taken of x clamped to +-L, far out:
-L = 4e10 in float32 for degree 5, 2e5 for degree 10. Beyond L the last multiplication of Horner's scheme for P takes x
+L = 4e9 in float32 for degree 5, 65536 for degree 10. Beyond L the last multiplication of Horner's scheme for P takes x
 itself if P has the higher degree, so the ratio goes on along its asymptote, in float32 up to |x| = 1e17.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -20,19 +20,21 @@ from rl_acts._base import widened
 
 @dataclass(frozen=True)
 class Form:
-    """What Q is, and where powers are clamped.
+    """What Q is, and what keeps powers in range.
 
     Attributes:
         floor: Q = floor + |sum_k q_k x^k|; None for no absolute value.
         even: Q = sum_k q_k |x|^k, which wants q >= 0. Not together with a floor.
-        limit: Powers are taken of x clamped to +- this.
         further: Whether P has the higher degree.
+        scale: Factor of all coefficients and of the floor.
+        limit: Powers are taken of x clamped to +- this.
     """
 
     floor: float | None
     even: bool
-    limit: float
     further: bool
+    scale: float
+    limit: float
 
 
 def ratio(x: Tensor, numerator: Tensor, denominator: Tensor, floor: float | None, even: bool) -> Tensor:
@@ -56,14 +58,16 @@ def ratio(x: Tensor, numerator: Tensor, denominator: Tensor, floor: float | None
     """
     wide = widened(x)
     degree_p, degree_q = numerator.shape[-1] - 1, denominator.shape[-1] - 1
-    scale, limit = _range(wide.dtype, max(degree_p, degree_q))
-    a, q = numerator.to(wide.dtype) * scale, denominator.to(wide.dtype) * scale
-    form = Form(None if floor is None else floor * scale, even, limit, degree_p > degree_q)
+    bits = math.frexp(torch.finfo(wide.dtype).max)[1]
+    # limit^degree * scale is 2^88 in float32: room for coefficients. Degree 1 would have a limit beyond the range.
+    limit = 2.0 ** min(20 * bits / 16 / max(degree_p, degree_q), bits - 2)
+    form = Form(floor, even, degree_p > degree_q, scale=2.0 ** (-9 * bits // 16), limit=limit)
+    inputs = wide, numerator.to(wide.dtype), denominator.to(wide.dtype)
     if torch.compiler.is_compiling():
-        return _expression(wide, a, q, form).to(x.dtype)
+        return _expression(*inputs, form).to(x.dtype)
     if not torch.is_grad_enabled():
-        return _value(wide, a, q, form).to(x.dtype)
-    value, *_ = _Ratio.apply(wide, a, q, form)  # type: ignore[no-untyped-call]
+        return _value(*inputs, form).to(x.dtype)
+    value, *_ = _Ratio.apply(*inputs, form)  # type: ignore[no-untyped-call]
     return torch.as_tensor(value).to(x.dtype)
 
 
@@ -73,12 +77,6 @@ def magnitude(x: Tensor) -> Tensor:
     The authors' own GPU kernels take the sign by its bit, which does the same.
     """
     return x * torch.copysign(torch.ones_like(x), x.detach())
-
-
-def _range(dtype: torch.dtype, degree: int) -> tuple[float, float]:
-    """Return the factor of all coefficients, and L. In float32 L^degree * factor is 2^104: room for coefficients."""
-    bits = math.frexp(torch.finfo(dtype).max)[1]
-    return 2.0 ** (-9 * bits // 16), 2.0 ** (22 * bits / 16 / degree)
 
 
 def _polynomial(z: Tensor, coefficients: Sequence[Tensor]) -> Tensor:
@@ -107,24 +105,31 @@ def _with_slope(z: Tensor, coefficients: Sequence[Tensor]) -> tuple[Tensor, Tens
 
 
 def _expression(x: Tensor, a: Tensor, q: Tensor, form: Form) -> Tensor:
-    """Return P / Q by operations that can be compiled and differentiated any number of times."""
+    """Return P / Q by operations that can be compiled and differentiated."""
     clamped = x.clamp(-form.limit, form.limit)
+    a, q = a * form.scale, q * form.scale
     above, below = a[..., -1], q[..., -1]
     for power in reversed(range(a.shape[-1] - 1)):
         above = a[..., power] + above * (x if power == 0 and form.further else clamped)
     z = clamped.abs() if form.even else clamped
     for power in reversed(range(q.shape[-1] - 1)):
         below = q[..., power] + below * z
-    return above / (below if form.floor is None else magnitude(below) + form.floor)
+    return above / (below if form.floor is None else magnitude(below) + form.floor * form.scale)
+
+
+def _unscaled(form: Form, degree: int, dtype: torch.dtype) -> Form:
+    """Return the form for derivatives of higher order, in which the scale's inverse would appear squared."""
+    bits = math.frexp(torch.finfo(dtype).max)[1]
+    return replace(form, scale=1.0, limit=2.0 ** (bits / 2 / degree))
 
 
 def _value(x: Tensor, a: Tensor, q: Tensor, form: Form) -> Tensor:
     """Return P / Q by few passes and few new tensors."""
     clamped = x.clamp(-form.limit, form.limit)
-    first, *others = a.unbind(-1)
+    first, *others = (a * form.scale).unbind(-1)
     above = _polynomial(clamped, others).mul_(x if form.further else clamped).add_(first)
-    below = _polynomial(clamped.abs() if form.even else clamped, q.unbind(-1))
-    return above.div_(below if form.floor is None else below.abs_().add_(form.floor))
+    below = _polynomial(clamped.abs() if form.even else clamped, (q * form.scale).unbind(-1))
+    return above.div_(below if form.floor is None else below.abs_().add_(form.floor * form.scale))
 
 
 class _Ratio(torch.autograd.Function):
@@ -139,20 +144,20 @@ class _Ratio(torch.autograd.Function):
     @staticmethod
     def forward(x: Tensor, a: Tensor, q: Tensor, form: Form) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
         clamped = x.clamp(-form.limit, form.limit)
-        first, *others = a.unbind(-1)
+        first, *others = (a * form.scale).unbind(-1)
         rest, rest_slope = _with_slope(clamped, others)
         # P = a_0 + x rest(x), P' = rest + x rest'
         above_slope = rest_slope.mul_(clamped).add_(rest)
         at_clamped = (rest * clamped).add_(first)
         value = rest.mul_(x if form.further else clamped).add_(first)
-        below, below_slope = _with_slope(clamped.abs() if form.even else clamped, q.unbind(-1))
+        below, below_slope = _with_slope(clamped.abs() if form.even else clamped, (q * form.scale).unbind(-1))
         signed = None
         if form.even:
             below_slope.mul_(clamped.sign())
         if form.floor is None:
             inverse = below.reciprocal_()
         else:
-            inverse = below.abs().add_(form.floor).reciprocal_()
+            inverse = below.abs().add_(form.floor * form.scale).reciprocal_()
             signed = torch.copysign(inverse, below)
         value.mul_(inverse)
         # P'/Q - P Q'/Q^2
@@ -176,11 +181,11 @@ class _Ratio(torch.autograd.Function):
         clamped = x.clamp(-form.limit, form.limit)
         parts = [] if along_x is None else [slope * along_x]
         if along_a is not None:
-            first, *others = along_a.unbind(-1)
+            first, *others = (along_a * form.scale).unbind(-1)
             rest = _polynomial(clamped, others) * (x if form.further else clamped)
             parts.append((rest + first) * inverse)
         if along_q is not None:
-            below = _polynomial(clamped.abs() if form.even else clamped, along_q.unbind(-1))
+            below = _polynomial(clamped.abs() if form.even else clamped, (along_q * form.scale).unbind(-1))
             parts.append(-value * (inverse if signed is None else signed) * below)
         return sum(parts[1:], parts[0]), None, None, None
 
@@ -193,15 +198,19 @@ class _Ratio(torch.autograd.Function):
         form = ctx.form
         if torch.is_grad_enabled():
             # Somebody differentiates twice: then the gradients must be functions of x and the coefficients themselves.
-            pull = torch.func.vjp(partial(_expression, form=form), x, a, q)[1]
+            unscaled = _unscaled(form, max(a.shape[-1], q.shape[-1]) - 1, x.dtype)
+            pull = torch.func.vjp(partial(_expression, form=unscaled), x, a, q)[1]
             return (*pull(gradient), None)
         clamped = x.clamp(-form.limit, form.limit)
-        by_a = gradient * inverse
-        by_q = (by_a if signed is None else gradient * signed) * value
-        along_a = _moments(by_a, x if form.further else clamped, clamped, a)
+        # Half of the scale now, half at the end: the moments of low powers are too small or those of high ones too
+        # large for the whole of it.
+        half = math.sqrt(form.scale)
+        by_a = (gradient * inverse).mul_(half)
+        by_q = (by_a if signed is None else (gradient * signed).mul_(half)) * value
+        along_a = _moments(by_a, x if form.further else clamped, clamped, a).mul_(half)
         if form.even:
             clamped = clamped.abs()
-        return gradient * slope, along_a, _moments(by_q, clamped, clamped, q).neg_(), None
+        return gradient * slope, along_a, _moments(by_q, clamped, clamped, q).mul_(-half), None
 
 
 def _moments(weights: Tensor, first: Tensor, then: Tensor, like: Tensor) -> Tensor:

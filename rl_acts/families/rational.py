@@ -137,14 +137,14 @@ class Rational(_RationalBase):
     sign(0) = +1, as in the authors' GPU kernels: a coefficient that starts at 0 moves.
 
     The coefficients start as least-squares fits of a function. **The default is this library's fit on [-10, 10].** The
-    published ones see [-3, 3] only, and every fit with m = n + 1 leaves its interval along one slope a_m / abs(b_n) on
-    *both* sides: the published leaky ReLU falls to -2.73 at x = -10 (slope 0.72 at both ends), and the published GELU
-    grows quadratically. Pre-activations in RL do leave [-3, 3]. The price is a coarser kink: the leaky ReLU is off by
-    0.099 at 0, the published one by 0.030. Beyond [-10, 10] ours leave the function in the same way: normalise the
-    pre-activations or expect it.
+    published ones see [-3, 3] only, and with m = n + 1 = 5 every fit leaves its interval along one slope
+    a_m / abs(b_n) on *both* sides: the published leaky ReLU falls to -2.73 at x = -10 (slope 0.72 at both ends), and
+    the published GELU grows quadratically. Pre-activations in RL do leave [-3, 3]. The price is a coarser kink: the
+    leaky ReLU is off by 0.099 at 0, the published one by 0.030. Beyond [-10, 10] ours leave the function in the same
+    way: normalise the pre-activations or expect it.
 
-    The function has no published fit for most versions and degrees, and what the tables lack is fitted when the module
-    is built (a tenth of a second, once in a process). Keep weight decay off the coefficients: it moves the shape.
+    Most versions and degrees have no published fit. What the tables of the wide fits lack is fitted when the module is
+    built, in some tenths of a second, once in a process. Keep weight decay off the coefficients: it moves the shape.
 
     Unverified: the wide fits are ours.
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 import rl_acts
-from rl_acts import ActivationInfo, Function, Real, Whole
+from rl_acts import ActivationInfo, Function, Real, Several, Whole
 from tests.rl_acts import check_values
 from tests.rl_acts.check_values import POINTS
 
@@ -262,6 +262,8 @@ def check_refusals(entry: ActivationInfo) -> None:
             bad += [True] if parameter.constraint.minimum is None else [True, parameter.constraint.minimum - 1.0]
         if isinstance(parameter.constraint, Whole):
             bad += [True, 1.5, parameter.constraint.minimum - 1]
+        if isinstance(parameter.constraint, Several):
+            bad += [[], [None], [*parameter.constraint.other, 0.5]]
         for value in bad:
             with pytest.raises(rl_acts.ActivationError) as caught:
                 entry.cls(**{parameter.name: value})
