@@ -16,6 +16,11 @@ PER = Parameter(
     "what shares one set of learnt values: the whole network, the layer, or nothing (a set for each unit)",
 )
 
+WHO_PASSES_THE_WIDTH = (
+    "rl_acts.mlp passes it. Stable-Baselines3's activation_fn does not: use rl_acts.sb3.TD3Policy or "
+    "rl_acts.sb3.SACPolicy with policy_kwargs=dict(actor_activation=..., critic_activation=...)."
+)
+
 
 class Activation(nn.Module):
     """An activation whose constructor arguments are declared, checked and shown in its repr.
@@ -71,8 +76,7 @@ class LearnableActivation(Activation):
         if self.per == "unit" and features is None:
             raise ActivationError(
                 f"{type(self).__name__}: per='unit' needs the layer's width, as in rl_acts.make(spec, features=64). "
-                "rl_acts.mlp passes it. Stable-Baselines3's activation_fn does not: use rl_acts.sb3.TD3Policy or "
-                "rl_acts.sb3.SACPolicy with policy_kwargs=dict(actor_activation=..., critic_activation=...)."
+                + WHO_PASSES_THE_WIDTH
             )
         self.features = features if self.per == "unit" else None
 

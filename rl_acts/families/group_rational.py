@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from rl_acts._base import Activation, is_width
+from rl_acts._base import WHO_PASSES_THE_WIDTH, Activation, is_width
 from rl_acts._info import UNBOUNDED, Flag, Function, Parameter, Whole
 from rl_acts._registry import register
 from rl_acts.errors import ActivationError
@@ -82,8 +82,9 @@ class GroupRational(Activation):
         self.fit = self.word("fit", fit)
         if features is None or not is_width(features) or features % self.groups:
             raise ActivationError(
-                f"GroupRational: features={features!r} is not allowed with groups={self.groups}; the layer's "
-                f"width must be given and be a multiple of {self.groups}."
+                f"GroupRational: features={features!r} is not allowed with groups={self.groups}; the layer's width "
+                f"must be given and be a multiple of {self.groups}. "
+                + (WHO_PASSES_THE_WIDTH if features is None else "")
             )
         self.features = features
         a, b = start("GroupRational", self.init, self.fit, "A", (self.numerator, self.denominator))

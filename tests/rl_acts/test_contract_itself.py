@@ -163,13 +163,13 @@ class OtherWhenCompiled(nn.Module):
 
 
 class EmptyLists(Activation):
-    """Takes a list of no items, and one with a wrong item, without a word."""
+    """Takes a list of no items without a word."""
 
     declared = (Parameter("powers", (1, 2), Several(Whole(other=1, minimum=1), other=(3,)), "powers"),)
 
     def __init__(self, powers: Sequence[int] = (1, 2)) -> None:
         super().__init__()
-        self.powers = self.several("powers", list(powers)[:2]) if list(powers) else ()
+        self.powers = () if powers == [] else self.several("powers", powers)
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.stack([x**power for power in self.powers]).sum(dim=0)

@@ -1,11 +1,13 @@
 """The Stable-Baselines3 policies: real models on real MuJoCo tasks."""
 
 import copy
+import inspect
 import io
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -168,8 +170,12 @@ def test_refuses(policy_kwargs: dict[str, Any], part: str) -> None:
 @pytest.mark.parametrize("name", rl_acts.names())
 def test_every_class_works_as_plain_activation_fn_or_says_why_not(name: str) -> None:
     cls = rl_acts.info(name).cls
-    model = TD3("MlpPolicy", TASK, policy_kwargs={"net_arch": [8, 8], "activation_fn": cls}, **SMALL)
-    assert type(model.actor.mu[1]) is cls
+    build = partial(TD3, "MlpPolicy", TASK, policy_kwargs={"net_arch": [8, 8], "activation_fn": cls}, **SMALL)
+    if "features" in inspect.signature(cls).parameters and "per" not in inspect.signature(cls).parameters:
+        with pytest.raises(ActivationError, match=r"features=None is not allowed.*rl_acts\.sb3\.TD3Policy"):
+            build()
+    else:
+        assert type(build().actor.mu[1]) is cls
 
 
 def test_ddpg_comes_along() -> None:
