@@ -14,9 +14,11 @@ from rl_acts._bench import BenchRow, bench, bench_table
 from rl_acts._character import Character, character, init_gain
 from rl_acts._eafo import EAFOCorrection, eafo_correction
 from rl_acts._extremes import Extreme
-from rl_acts._info import FAMILIES, ActivationInfo, Choice, Family, Flag, Function, Parameter, Real, Whole
+from rl_acts._fit import RationalFit, fit_rational
+from rl_acts._info import FAMILIES, ActivationInfo, Choice, Family, Flag, Function, Parameter, Real, Several, Whole
 from rl_acts._mlp import check, mlp
 from rl_acts._registry import info, make, names, parse, register, unregister
+from rl_acts._remez import PolynomialFit, fit_polynomial
 from rl_acts._spec import ActivationSpec, Spec
 from rl_acts._version import __version__
 from rl_acts._widths import NetworkActivation
@@ -30,11 +32,15 @@ from rl_acts.families.elu import ELU, SELU
 from rl_acts.families.evolved import ErfcSoftplusSquared, HardsigmoidELU, LogSigmoidAsinh, Pangaea, SigmoidErf
 from rl_acts.families.expanded_gates import XATLU, XGELU, XSiLU
 from rl_acts.families.gated import GEGLU, GLU, Bilinear, ReGLU, SwiGLU
+from rl_acts.families.group_rational import GroupRational
 from rl_acts.families.lslu import LSLU
 from rl_acts.families.parametric import PReLU, SwishLearnable
 from rl_acts.families.piecewise import APALU, APL, PELU
+from rl_acts.families.polynomial import PolyChebyshev, PolyComposite, PolyLearnable, PolyReLU
 from rl_acts.families.pwlu import PWLU
+from rl_acts.families.rational import RAF, JointRational, Rational, RationalNoisy
 from rl_acts.families.relu import LeakyReLU, ReLU, ReLUSquared
+from rl_acts.families.series import Fourier, LinearCombination
 from rl_acts.families.sigmoid import Hardtanh, Sigmoid, Softsign, Tanh
 from rl_acts.families.smooth import GELU, GELUQuick, GELUTanh, Hardswish, Identity, Mish, Softplus, Swish
 from rl_acts.families.smooth_max import ACONC, SMU, SmoothLeaky
@@ -63,6 +69,7 @@ __all__ = [
     "PELU",
     "PFLU",
     "PWLU",
+    "RAF",
     "SELU",
     "SMU",
     "TAAF",
@@ -93,18 +100,22 @@ __all__ = [
     "Extreme",
     "Family",
     "Flag",
+    "Fourier",
     "Function",
     "GELUQuick",
     "GELUTanh",
     "GraphReLU",
+    "GroupRational",
     "Hardsigmoid",
     "HardsigmoidELU",
     "HardsigmoidKeras",
     "Hardswish",
     "Hardtanh",
     "Identity",
+    "JointRational",
     "LeakyReLU",
     "LearnableActivation",
+    "LinearCombination",
     "LogSigmoidAsinh",
     "Mish",
     "NetworkActivation",
@@ -113,12 +124,21 @@ __all__ = [
     "PTaLU",
     "Pangaea",
     "Parameter",
+    "PolyChebyshev",
+    "PolyComposite",
+    "PolyLearnable",
+    "PolyReLU",
+    "PolynomialFit",
     "RReLU",
     "RandomisedSmoothLeaky",
+    "Rational",
+    "RationalFit",
+    "RationalNoisy",
     "ReGLU",
     "ReLU",
     "ReLUSquared",
     "Real",
+    "Several",
     "Sigmoid",
     "SigmoidErf",
     "SmoothLeaky",
@@ -146,6 +166,8 @@ __all__ = [
     "character",
     "check",
     "eafo_correction",
+    "fit_polynomial",
+    "fit_rational",
     "info",
     "init_gain",
     "make",

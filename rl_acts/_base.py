@@ -1,7 +1,7 @@
 """Base classes of the library's own activations. A user's activation is any `nn.Module`, derived from them or not."""
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +41,10 @@ class Activation(nn.Module):
     def flag(self, name: str, value: object) -> bool:
         """Return a constructor argument that its declaration allows, as a bool, or raise `ActivationError`."""
         return bool(checked(type(self).__name__, self.declared, name, value))
+
+    def several(self, name: str, value: object) -> tuple[Any, ...]:
+        """Return a constructor argument that its declaration allows, as a tuple, or raise `ActivationError`."""
+        return tuple(checked(type(self).__name__, self.declared, name, value))
 
     def extra_repr(self) -> str:
         """Show the declared arguments, as `nn.Module.__repr__` wants them."""

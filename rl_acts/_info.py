@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from torch import nn
 
@@ -153,7 +153,31 @@ class Function:
         return value
 
 
-Constraint: TypeAlias = Real | Whole | Flag | Choice | Function
+@dataclass(frozen=True)
+class Several:
+    """Constraint: a list of at least one item, each of which one constraint allows.
+
+    Attributes:
+        item: What each item must be.
+        other: A valid list that differs from the parameter's default, so that a test can show its effect.
+    """
+
+    item: Whole | Function
+    other: tuple[int | str, ...]
+
+    def __str__(self) -> str:
+        return f"a list of at least one item, each {self.item}"
+
+    def check(self, value: object) -> tuple[int | str, ...]:
+        """Return the items as a tuple, or raise `TypeError` or `ValueError` without a message."""
+        if not isinstance(value, list | tuple):
+            raise TypeError
+        if not value:
+            raise ValueError
+        return tuple(self.item.check(item) for item in value)
+
+
+Constraint: TypeAlias = Real | Whole | Flag | Choice | Function | Several
 
 
 @dataclass(frozen=True)
@@ -170,7 +194,7 @@ class Parameter:
     """
 
     name: str
-    default: float | int | bool | str
+    default: float | int | bool | str | tuple[int | str, ...]
     constraint: Constraint
     meaning: str
     shape: tuple[int, ...] | None = None
@@ -262,12 +286,12 @@ class ActivationInfo:
         return any(True for _ in module.parameters())
 
     @property
-    def defaults(self) -> Mapping[str, float | int | bool | str]:
+    def defaults(self) -> Mapping[str, float | int | bool | str | tuple[int | str, ...]]:
         """Default of each parameter by its name."""
         return MappingProxyType({parameter.name: parameter.default for parameter in self.parameters})
 
 
-def checked(owner: str, parameters: tuple[Parameter, ...], name: str, value: object) -> float | int | bool | str:
+def checked(owner: str, parameters: tuple[Parameter, ...], name: str, value: object) -> Any:
     """Return a constructor argument after its declared constraint has passed it.
 
     Raises:

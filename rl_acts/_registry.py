@@ -233,7 +233,8 @@ def parse(spec: str | Mapping[str, object] | ActivationSpec) -> ActivationSpec:
 def _allowed(entry: ActivationInfo, key: str, value: Value) -> Value:
     declared = [parameter.name for parameter in entry.parameters]
     if key in declared:
-        return checked(entry.name, entry.parameters, key, value)
+        allowed_value: Value = checked(entry.name, entry.parameters, key, value)
+        return allowed_value
     # nn.Module's own constructor is (*args, **kwargs) and takes none of them.
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     signature = inspect.signature(entry.cls).parameters.values()

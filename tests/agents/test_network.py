@@ -11,7 +11,7 @@ from agents.network import PopulationNetwork
 
 
 def build(
-    specs: list[object], per_run: int, *, plain: bool, sizes: tuple[int, ...] = (5, 12, 9, 2)
+    specs: list[object], per_run: int, *, plain: bool, sizes: tuple[int, ...] = (5, 16, 8, 2)
 ) -> PopulationNetwork:
     torch.manual_seed(0)
     stacks = [[rl_acts.mlp(sizes, spec) for _ in range(per_run)] for spec in specs]  # type: ignore[arg-type]
@@ -22,9 +22,10 @@ def build(
 @pytest.mark.parametrize("per_run", [1, 2])
 @pytest.mark.parametrize("rows", [1, 32])
 def test_both_ways_agree(rows: int, per_run: int, first: bool) -> None:
-    # A population refuses what has buffers, and lays all its networks out with the same linear layers.
-    usual = [name for name in rl_acts.names() if not (rl_acts.info(name).stateful or rl_acts.info(name).changes_width)]
-    specs: list[object] = [*usual, "swim_learnable(per=unit)", "prelu(per=net)", "relu", "relu"]
+    # A population takes no noise and no buffers.
+    entries = [entry for entry in map(rl_acts.info, rl_acts.names()) if not (entry.stochastic or entry.stateful)]
+    names = [entry.name for entry in entries if not entry.changes_width]
+    specs: list[object] = [*names, "swim_learnable(per=unit)", "prelu(per=net)", "relu", "relu"]
     explicit, plain = build(specs, per_run, plain=False), build(specs, per_run, plain=True)
     generator = torch.Generator().manual_seed(1)
     left = torch.randn(len(specs), rows, 3, generator=generator)

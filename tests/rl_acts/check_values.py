@@ -4,7 +4,7 @@ Computed with 40-digit arithmetic from the closed forms in each entry's docstrin
 with the published reference values of the project's sources to every digit printed there.
 """
 
-from tests.rl_acts.values import basic, bounded, evolved, gated, piecewise, shaped
+from tests.rl_acts.values import basic, bounded, evolved, gated, piecewise, polynomial, rational, series, shaped
 
 POINTS = (-3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0)
 # Behind POINTS where an activation halves the width. Elsewhere POINTS are one row, if the activation looks at rows.
@@ -18,5 +18,8 @@ CHECK_VALUES: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     **evolved.VALUES,
     **gated.VALUES,
     **piecewise.VALUES,
+    **polynomial.VALUES,
+    **rational.VALUES,
+    **series.VALUES,
     **shaped.VALUES,
 }

@@ -18,11 +18,12 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 import rl_acts
-from rl_acts import ActivationInfo, Function, Real, Whole
+from rl_acts import ActivationInfo, Function, Real, Several, Whole
 from tests.rl_acts import check_values
 from tests.rl_acts.check_values import POINTS, SECOND_HALF
 
-FEATURES = 6
+# Even, and a multiple of the eight groups that the grouped activations have by default.
+FEATURES = 8
 # Their function of a parameter has a kink at the initial value: LSLU's shifts omega = 0 of units that are not active.
 STARTS_AT_A_KINK = ("lslu",)
 HALF_DTYPES = (torch.float16, torch.bfloat16)
@@ -99,19 +100,26 @@ def check_gradient(entry: ActivationInfo) -> None:
 
 
 def check_literal_values(entry: ActivationInfo) -> None:
-    """F and f' at the points of the table, in float64 and float32; one entry can have several rows."""
+    """F and f' at the points of the table, in float64 and float32; one entry can have several rows.
+
+    The rows of an entry that draws noise are of its evaluation form.
+    """
     rows = [spec for spec in check_values.CHECK_VALUES if rl_acts.parse(spec).name == entry.name]
     points = (*POINTS, *SECOND_HALF) if entry.width_factor == 0.5 else POINTS
+    by_feature = not (entry.elementwise or entry.changes_width or entry.family == "context-dependent")
     assert rows or not is_ours(entry), f"{entry.name} has no row in tests/rl_acts/check_values.py"
     for spec in rows:
         values, slopes = check_values.CHECK_VALUES[spec]
         arguments = rl_acts.parse(spec).arguments
         for dtype, tolerance in ((torch.float64, 2e-15), (torch.float32, 1e-6)):
             # A stochastic entry has its closed form in evaluation.
-            module = build(entry, dtype, len(points), **arguments).eval()
+            module = build(entry, dtype, FEATURES if by_feature else len(points), **arguments).eval()
             x = torch.tensor(points, dtype=dtype)
+            # What depends on the feature but treats all alike at the start has the same values in each.
+            x = x[:, None].expand(-1, FEATURES) if by_feature else x
             for actual, expected in ((module(x), values), (derivative(module, x), slopes)):
                 wanted = torch.tensor(expected, dtype=torch.float64)
+                wanted = wanted[:, None].expand(-1, FEATURES) if by_feature else wanted
                 torch.testing.assert_close(actual.double(), wanted, rtol=tolerance, atol=tolerance)
 
 
@@ -337,6 +345,8 @@ def check_refusals(entry: ActivationInfo) -> None:
             bad += [True] if parameter.constraint.minimum is None else [True, parameter.constraint.minimum - 1.0]
         if isinstance(parameter.constraint, Whole):
             bad += [True, 1.5, parameter.constraint.minimum - 1]
+        if isinstance(parameter.constraint, Several):
+            bad += [[], [None], [*parameter.constraint.other, 0.5]]
         for value in bad:
             with pytest.raises(rl_acts.ActivationError) as caught:
                 entry.cls(**{parameter.name: value})

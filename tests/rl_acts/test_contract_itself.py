@@ -1,6 +1,6 @@
 """The contract accepts entries of every declared kind, and each of its checks fails on an entry that breaks it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 import rl_acts
-from rl_acts import Activation, ActivationInfo, LearnableActivation, Parameter, Real
+from rl_acts import Activation, ActivationInfo, LearnableActivation, Parameter, Real, Several, Whole
 from tests.rl_acts import check_values, contract
 
 Check = Callable[[ActivationInfo], None]
@@ -266,6 +266,19 @@ class OtherWhenCompiled(nn.Module):
         return 2 * x if torch.compiler.is_compiling() else x + 0 * (noise if noise is not None else 0)
 
 
+class EmptyLists(Activation):
+    """Takes a list of no items without a word."""
+
+    declared = (Parameter("powers", (1, 2), Several(Whole(other=1, minimum=1), other=(3,)), "powers"),)
+
+    def __init__(self, powers: Sequence[int] = (1, 2)) -> None:
+        super().__init__()
+        self.powers = () if powers == [] else self.several("powers", powers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([x**power for power in self.powers]).sum(dim=0)
+
+
 def _local_class() -> type[nn.Module]:
     class Local(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
@@ -280,6 +293,7 @@ def _local_class() -> type[nn.Module]:
         (WrongSlope, {}, contract.check_gradient),
         (WrongSlope, {}, contract.check_parameters_matter),
         (WrongSlope, {}, contract.check_refusals),
+        (EmptyLists, {}, contract.check_refusals),
         (Overflowing, {}, contract.check_extremes),
         (Narrowing, {}, contract.check_shape_and_dtype),
         (RowMean, {}, contract.check_elementwise),
@@ -354,3 +368,14 @@ def test_a_wrong_check_value_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(check_values.CHECK_VALUES, "relu", (values, (*slopes[:3], 1.0, *slopes[4:])))
     with pytest.raises(AssertionError, match="not close"):
         contract.check_literal_values(rl_acts.info("relu"))
+
+
+@pytest.mark.parametrize("name", ["group_rational", "rational_noisy"])
+def test_a_wrong_check_value_fails_for_grouped_and_noisy_entries_too(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    contract.check_literal_values(rl_acts.info(name))
+    values, slopes = check_values.CHECK_VALUES[name]
+    monkeypatch.setitem(check_values.CHECK_VALUES, name, (values, (*slopes[:6], slopes[6] + 1e-9)))
+    with pytest.raises(AssertionError, match="not close"):
+        contract.check_literal_values(rl_acts.info(name))

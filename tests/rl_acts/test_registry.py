@@ -16,8 +16,10 @@ from rl_acts import ActivationError
 
 def test_names_filter_by_family_and_learnable() -> None:
     assert rl_acts.names("ELU-based") == ["elu", "selu"]
-    assert set(rl_acts.names(learnable=True)) >= {"prelu", "swim_learnable", "swish_learnable", "dy_relu_b", "pwlu"}
-    assert "swim" not in rl_acts.names(learnable=True)
+    learnable = rl_acts.names(learnable=True)
+    assert learnable == sorted(learnable)
+    assert {"prelu", "rational", "swim_learnable", "swish_learnable", "dy_relu_b", "pwlu"} <= set(learnable)
+    assert not {"poly_relu", "relu", "swim"} & set(learnable)
     assert rl_acts.names("miscellaneous", learnable=True) == []
     assert set(rl_acts.names(learnable=False)) >= {"swim", "swiglu", "crelu"}
 
