@@ -245,11 +245,14 @@ def optimiser_state(prefix: str, optimiser: torch.optim.Adam) -> dict[str, Tenso
 
 def network_state(prefix: str, network: PopulationNetwork) -> dict[str, Tensor]:
     """Return the tensors of networks by name; writing into them changes the networks."""
-    return {f"{prefix}.{index}": leaf.detach() for index, leaf in enumerate(network.parameters())}
+    return {
+        **{f"{prefix}.{index}": leaf.detach() for index, leaf in enumerate(network.parameters())},
+        **{f"{prefix}.buffer.{index}": buffer for index, buffer in enumerate(network.buffers())},
+    }
 
 
 def move_towards(online: Sequence[PopulationNetwork], targets: Sequence[PopulationNetwork], tau: float) -> None:
-    """Polyak averaging: each target becomes (1 - tau) target + tau online."""
+    """Polyak averaging: each target becomes (1 - tau) target + tau online; buffers are for `follow` to take over."""
     with torch.no_grad():
         torch._foreach_lerp_(
             [leaf for network in targets for leaf in network.parameters()],

@@ -195,7 +195,8 @@ class ActivationInfo:
         unverified: What could not be checked against the source, or None.
         elementwise: Whether f acts on each number alone.
         stochastic: Whether training draws noise. The module then has `draw(x, generator)`, and `forward(x, noise)`
-            takes the noise as a tensor (None: it draws its own).
+            takes the noise as a tensor (None: it draws its own). With `noise_shape` and `from_uniform` too, as `Noisy`
+            describes them, it can be trained in a population of runs.
         surrogate: Whether the gradient is a surrogate, not the derivative.
         stateful: Whether buffers change in training.
         changes_width: Whether the output has another width than the input.
