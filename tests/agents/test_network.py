@@ -84,21 +84,6 @@ def test_anybodys_module_is_what_it_is(make_one: Callable[[], nn.Module]) -> Non
     assert torch.allclose(views[0][0][0].T, own[0], atol=1e-4)
 
 
-class WithBuffer(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("seen", torch.zeros(1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x
-
-
-def test_activations_with_buffers_are_refused() -> None:
-    network = nn.Sequential(nn.Linear(2, 2), WithBuffer(), nn.Linear(2, 1))
-    with pytest.raises(rl_acts.ActivationError, match=r"WithBuffer has buffers \(seen\)"):
-        PopulationNetwork([[network]], ["a"])
-
-
 def test_copies_of_networks_are_their_own() -> None:
     network = build(["prelu(per=net)", "relu"], 1, plain=False)
     copied = network.module(0)
