@@ -345,8 +345,8 @@ def halving_mlp(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("halving_mlp")
 def test_members_with_other_shapes_are_refused() -> None:
     message = (
-        r"the critic activation 'relu' they are 10 x 8, 8 x 1, and with 'tanh' they are 10 x 16, 8 x 1: one changes the "
-        "width. Put them in separate populations."
+        r"the critic activation 'relu' they are 10 x 8, 8 x 1, and with 'tanh' they are 10 x 16, 8 x 1: one changes "
+        "the width. Put them in separate populations."
     )
     with pytest.raises(ConfigError, match=message):
         our_learner("td3", [Member("relu", "relu", 0), Member("relu", "tanh", 1)], torch.float32, net_arch=[8])
@@ -451,6 +451,8 @@ def test_captured_work_is_the_same_work(algorithm: str) -> None:
 
 
 @pytest.mark.exhaustive
+# The compiler asks the policy's actions, which SAC hands from one loss to the next, for a gradient.
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
 @pytest.mark.parametrize("algorithm", ["td3", "sac"])
 def test_compiled_losses_agree_with_eager_ones(algorithm: str) -> None:
     members = [Member(kind, kind, seed) for seed, kind in enumerate(KINDS)]
@@ -458,8 +460,8 @@ def test_compiled_losses_agree_with_eager_ones(algorithm: str) -> None:
     for population in (eager, compiled):
         population.train(44)
     for name, tensor in eager.learner.state().items():
-        difference = (compiled.learner.state()[name].double() - tensor.double()).norm() / tensor.double().norm()
-        assert difference < 1e-4 or float(tensor.norm()) == 0.0, name
+        expected, found = tensor.double(), compiled.learner.state()[name].double()
+        assert float((found - expected).norm() / expected.norm().clamp(min=1e-12)) < 1e-4, name
 
 
 @pytest.mark.parametrize("algorithm", ["td3", "sac"])
