@@ -302,7 +302,7 @@ def _split(layout: Layout, flat: Tensor) -> list[tuple[Tensor, Tensor]]:
         lengths += [count, layer.bias - layer.weight - count, layer.outputs, end - layer.bias - layer.outputs]
     pieces = torch.split(flat, lengths, dim=1)
     return [
-        (layer.matrix(pieces[4 * index].contiguous()), pieces[4 * index + 2].unsqueeze(1))
+        (layer.matrix(pieces[4 * index]), pieces[4 * index + 2].unsqueeze(1))
         for index, layer in enumerate(layout.layers)
     ]
 

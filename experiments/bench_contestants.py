@@ -7,6 +7,7 @@ of theirs.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import gymnasium
@@ -19,6 +20,10 @@ from experiments.bench_peers import load_peer
 MIXED = "mixed"
 MIXTURE = ("relu", "swish", "swim", "swim_learnable")
 OURS, SB3 = "ours", "sb3"
+# How a population makes its updates: whether losses are compiled and whether updates are captured; None: as it chooses.
+FORMS: Mapping[str, tuple[bool | None, bool | None]] = MappingProxyType(
+    {"auto": (None, None), "eager": (False, False), "compiled": (True, False), "captured": (True, True)}
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class Job:
         rows: Of the replay memory.
         device: Name of a device.
         index: Of the process among those of its contestant; seeds follow from it.
+        form: One of `FORMS`; of ours alone.
     """
 
     kind: str
@@ -50,6 +56,7 @@ class Job:
     rows: int
     device: str
     index: int
+    form: str = "auto"
 
     def hyperparameters(self) -> dict[str, Any]:
         """Return all hyperparameters: the defaults but for widths, batch and a warm-up that fills the memory."""
@@ -107,8 +114,15 @@ class Ours:
         specs = MIXTURE if job.activation == MIXED else (job.activation,)
         members = [(specs[run % len(specs)], seed) for run, seed in enumerate(seeds)]
         self.updates_per_step = job.runs
+        compiled, captured = FORMS[job.form]
         self._population = Population(
-            job.algorithm, job.task, members, hyperparameters=job.hyperparameters(), device=job.device
+            job.algorithm,
+            job.task,
+            members,
+            hyperparameters=job.hyperparameters(),
+            device=job.device,
+            compile_losses=compiled,
+            capture=captured,
         )
         self._population.train(job.rows)
 

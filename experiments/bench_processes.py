@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -131,6 +131,31 @@ class Processes:
                 if stream is not None:
                     with suppress(BrokenPipeError):
                         stream.close()
+
+
+def take_turns(
+    ready: Mapping[str, Processes], rounds: int, seconds: float, say: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    """Let contestants measure in turns (ABCABC).
+
+    Args:
+        ready: By name, warmed up.
+        rounds: Turns of each.
+        seconds: Of a turn, about.
+        say: Told which round it is.
+
+    Returns:
+        Of each turn ``round``, ``contestant`` and ``processes``, what each process measured.
+
+    Raises:
+        BenchError: A process ended.
+    """
+    turns = []
+    for number in range(1, rounds + 1):
+        say(f"round {number} of {rounds}")
+        for name, processes in ready.items():
+            turns.append({"round": number, "contestant": name, "processes": processes.turn(seconds)})
+    return turns
 
 
 def _environment(job: Job, *, one_thread: bool) -> dict[str, str]:

@@ -10,7 +10,7 @@ peer is told in `experiments.bench_peers`.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -27,7 +27,7 @@ from agents.network_size import flops_per_update
 from envs import check_task
 from experiments.bench_contestants import MIXED, MIXTURE, OURS, SB3, Job
 from experiments.bench_peers import Peers
-from experiments.bench_processes import BenchError, Processes, UnavailableError
+from experiments.bench_processes import BenchError, Processes, UnavailableError, take_turns
 from experiments.bench_updates_table import updates_table
 from experiments.problems import InputError
 
@@ -159,7 +159,7 @@ def bench_updates_table(
     check_settings(settings)
     if json_file is not None and (json_file.is_dir() or not json_file.absolute().parent.is_dir()):
         raise InputError(f"--json {json_file}: allowed is a file in a folder that exists.")
-    measured = {**_facts(settings), "groups": []}
+    measured = {**facts(settings), "groups": []}
     for group in bench_updates(settings, peers, say):
         measured["groups"].append(group)
         if json_file is not None:
@@ -167,7 +167,8 @@ def bench_updates_table(
     return updates_table(measured)
 
 
-def _facts(settings: UpdateSettings) -> dict[str, Any]:
+def facts(settings: UpdateSettings) -> dict[str, Any]:
+    """Return when, where, with which versions and how it is measured, as it goes to a file."""
     found = versions()
     for package in _PEERS_PACKAGES:
         try:
@@ -181,11 +182,12 @@ def _facts(settings: UpdateSettings) -> dict[str, Any]:
         "on_gpu": device.type == "cuda",
         "matmul_precision": torch.get_float32_matmul_precision(),
         "versions": found,
-        "settings": {**asdict(settings), "processes": _processes(settings)},
+        "settings": {**asdict(settings), "processes": process_count(settings)},
     }
 
 
-def _processes(settings: UpdateSettings) -> int:
+def process_count(settings: UpdateSettings) -> int:
+    """Return how many processes of one thread measure at once."""
     if settings.processes is not None:
         return settings.processes
     return 1 if resolve_device(settings.device).type == "cuda" else usable_cores()
@@ -237,7 +239,7 @@ def _group(
                 group["absent"][contestant.name] = f"fewer runs than the {len(MIXTURE)} activations"
                 continue
             say(f"{algorithm} {activation}: warming up {contestant.name}")
-            count = _processes(settings) if contestant.one_thread else 1
+            count = process_count(settings) if contestant.one_thread else 1
             jobs = [_job(settings, algorithm, activation, contestant, index) for index in range(count)]
             processes = Processes(contestant.name, jobs, one_thread=contestant.one_thread)
             stack.callback(processes.close)
@@ -257,16 +259,7 @@ def _group(
                     "threads": processes.threads,
                 }
             )
-        group["turns"] = _turns(settings, ready, lambda text: say(f"{algorithm} {activation}: {text}"))
+        group["turns"] = take_turns(
+            ready, settings.rounds, settings.seconds, lambda text: say(f"{algorithm} {activation}: {text}")
+        )
     return group
-
-
-def _turns(
-    settings: UpdateSettings, ready: dict[str, Processes], say: Callable[[str], None]
-) -> Sequence[dict[str, Any]]:
-    turns = []
-    for number in range(1, settings.rounds + 1):
-        say(f"round {number} of {settings.rounds}")
-        for name, processes in ready.items():
-            turns.append({"round": number, "contestant": name, "processes": processes.turn(settings.seconds)})
-    return turns

@@ -289,6 +289,48 @@ def updates(  # noqa: PLR0913 - each is an option of the command
         raise typer.Exit(_fail(str(error), EXIT_FAILED)) from error
 
 
+@benchmarks.command()
+def arms(  # noqa: PLR0913 - each is an option of the command
+    *,
+    activations: Annotated[
+        str, typer.Option("--activations", help="Such as relu,'swim(k=0.7)'.")
+    ] = "relu,swish,swim,swim_learnable",
+    algo: Annotated[str, typer.Option("--algo", help="td3, sac or both.")] = "td3",
+    task: Annotated[str, typer.Option("--task", help="Gymnasium id.")] = "HalfCheetah-v5",
+    runs: Annotated[int, typer.Option("--runs", min=1, help="Runs per process.")] = 5,
+    width: Annotated[int, typer.Option("--width", min=1, help="Of both hidden layers.")] = 256,
+    forms: Annotated[str, typer.Option("--forms", help="Of eager, compiled and, on a GPU, captured.")] = "eager",
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Turns that each activation has.")] = 7,
+    seconds: Annotated[float, typer.Option("--seconds", help="Of one turn.")] = 2.0,
+    processes: Annotated[
+        int | None, typer.Option("--processes", min=1, help="At once. Default: one per usable core; on a GPU 1.")
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="File for every turn, rewritten after each group.")
+    ] = None,
+) -> None:
+    """Measure what each activation costs a training step, relative to relu, in turns of homogeneous populations."""
+    from experiments import bench_arms, bench_options, bench_updates  # noqa: PLC0415 - they load the simulator
+
+    try:
+        settings = bench_updates.UpdateSettings(
+            task=task,
+            algorithms=bench_updates.ALGORITHMS if algo == "both" else (algo,),
+            activations=bench_options.names(activations),
+            runs=(runs,),
+            width=width,
+            rounds=rounds,
+            seconds=seconds,
+            processes=processes,
+            device=device,
+        )
+        say = partial(typer.echo, err=True)
+        typer.echo(bench_arms.bench_arms_table(settings, bench_options.names(forms), json_file, say), nl=False)
+    except bench_updates.BenchError as error:
+        raise typer.Exit(_fail(str(error), EXIT_FAILED)) from error
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 

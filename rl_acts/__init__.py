@@ -11,20 +11,29 @@ Example:
 
 from rl_acts._base import Activation, LearnableActivation, Noisy
 from rl_acts._bench import BenchRow, bench, bench_table
+from rl_acts._character import Character, character, init_gain
 from rl_acts._eafo import EAFOCorrection, eafo_correction
+from rl_acts._extremes import Extreme
 from rl_acts._info import FAMILIES, ActivationInfo, Choice, Family, Flag, Function, Parameter, Real, Whole
-from rl_acts._mlp import NetworkActivation, check, mlp
+from rl_acts._mlp import check, mlp
 from rl_acts._registry import info, make, names, parse, register, unregister
 from rl_acts._spec import ActivationSpec, Spec
 from rl_acts._version import __version__
+from rl_acts._widths import NetworkActivation
 from rl_acts.errors import ActivationError
 from rl_acts.families.bounded import WAFBC, DSiLU, Hardsigmoid, HardsigmoidKeras
+from rl_acts.families.context import ASH
 from rl_acts.families.crrelu import CRReLU, CRReLUFixed
+from rl_acts.families.doubling import CReLU, DeepFourier
+from rl_acts.families.dynamic import DyReLUA, DyReLUB, DyReLUC, GraphReLU
 from rl_acts.families.elu import ELU, SELU
 from rl_acts.families.evolved import ErfcSoftplusSquared, HardsigmoidELU, LogSigmoidAsinh, Pangaea, SigmoidErf
 from rl_acts.families.expanded_gates import XATLU, XGELU, XSiLU
+from rl_acts.families.gated import GEGLU, GLU, Bilinear, ReGLU, SwiGLU
+from rl_acts.families.lslu import LSLU
 from rl_acts.families.parametric import PReLU, SwishLearnable
 from rl_acts.families.piecewise import APALU, APL, PELU
+from rl_acts.families.pwlu import PWLU
 from rl_acts.families.relu import LeakyReLU, ReLU, ReLUSquared
 from rl_acts.families.sigmoid import Hardtanh, Sigmoid, Softsign, Tanh
 from rl_acts.families.smooth import GELU, GELUQuick, GELUTanh, Hardswish, Identity, Mish, Softplus, Swish
@@ -33,6 +42,7 @@ from rl_acts.families.sqish import Sqish, SqishLearnable
 from rl_acts.families.stochastic import RandomisedSmoothLeaky, RReLU
 from rl_acts.families.swim import Swim, SwimLearnable
 from rl_acts.families.swim_variants import PFLU, SwimSurvey
+from rl_acts.families.taaf import TAAF
 from rl_acts.families.talu import PTaLU, TaLU, TaLULearnable
 from rl_acts.families.threshold import Threshold
 from rl_acts.families.ulu import AULU, ULU, AULUAsymmetry, aulu_asymmetry
@@ -42,14 +52,20 @@ __all__ = [
     "ACONC",
     "APALU",
     "APL",
+    "ASH",
     "AULU",
     "ELU",
     "FAMILIES",
+    "GEGLU",
     "GELU",
+    "GLU",
+    "LSLU",
     "PELU",
     "PFLU",
+    "PWLU",
     "SELU",
     "SMU",
+    "TAAF",
     "ULU",
     "WAFBC",
     "XATLU",
@@ -61,17 +77,26 @@ __all__ = [
     "ActivationInfo",
     "ActivationSpec",
     "BenchRow",
+    "Bilinear",
     "CRReLU",
     "CRReLUFixed",
+    "CReLU",
+    "Character",
     "Choice",
     "DSiLU",
+    "DeepFourier",
+    "DyReLUA",
+    "DyReLUB",
+    "DyReLUC",
     "EAFOCorrection",
     "ErfcSoftplusSquared",
+    "Extreme",
     "Family",
     "Flag",
     "Function",
     "GELUQuick",
     "GELUTanh",
+    "GraphReLU",
     "Hardsigmoid",
     "HardsigmoidELU",
     "HardsigmoidKeras",
@@ -90,6 +115,7 @@ __all__ = [
     "Parameter",
     "RReLU",
     "RandomisedSmoothLeaky",
+    "ReGLU",
     "ReLU",
     "ReLUSquared",
     "Real",
@@ -101,6 +127,7 @@ __all__ = [
     "Spec",
     "Sqish",
     "SqishLearnable",
+    "SwiGLU",
     "Swim",
     "SwimLearnable",
     "SwimSurvey",
@@ -116,9 +143,11 @@ __all__ = [
     "aulu_asymmetry",
     "bench",
     "bench_table",
+    "character",
     "check",
     "eafo_correction",
     "info",
+    "init_gain",
     "make",
     "mlp",
     "names",

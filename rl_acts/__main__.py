@@ -1,4 +1,4 @@
-"""``python -m rl_acts``: list the activations, show one, measure their cost."""
+"""``python -m rl_acts``: list the activations, show one, draw them, measure their cost."""
 
 import argparse
 import sys
@@ -7,26 +7,15 @@ from collections.abc import Sequence
 import torch
 
 from rl_acts._bench import bench_table
-from rl_acts._info import FAMILIES, ActivationInfo, Interval
-from rl_acts._registry import info, names, parse
-from rl_acts._table import table
+from rl_acts._cli_plot import plot
+from rl_acts._cli_text import list_text, show_text
+from rl_acts._info import FAMILIES
 from rl_acts.errors import ActivationError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, or 2 after bad input."""
-    parser = argparse.ArgumentParser(prog="python -m rl_acts", description="Activation functions for RL.")
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    listing = verbs.add_parser("list", help="the registered activations")
-    listing.add_argument("--family", choices=FAMILIES, help="only this class of the survey's taxonomy")
-    showing = verbs.add_parser("show", help="what is known about one activation")
-    showing.add_argument("name", help="a name, or a call whose name counts")
-    measuring = verbs.add_parser("bench", help="cost relative to torch.nn.ReLU, measured in turns")
-    measuring.add_argument("specs", nargs="*", help="names or calls; all registered ones if none is given")
-    measuring.add_argument("--shape", default="256,256", help="shape of the pre-activations (default: 256,256)")
-    measuring.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    measuring.add_argument("--rounds", type=int, default=50, help="turns of each activation (default: 50)")
-    given = parser.parse_args(arguments)
+    given = _parser().parse_args(_joined(sys.argv[1:] if arguments is None else arguments))
     try:
         sys.stdout.write(_answer(given))
     except ActivationError as error:
@@ -35,11 +24,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m rl_acts", description="Activation functions for RL.")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    listing = verbs.add_parser("list", help="the registered activations")
+    listing.add_argument("--family", choices=FAMILIES, help="only this class of the survey's taxonomy")
+    listing.add_argument("--cost", action="store_true", help="with their cost relative to ReLU, measured now")
+    showing = verbs.add_parser("show", help="what is known about one activation, and what it does to a normal input")
+    showing.add_argument("spec", help="a name, or a call as in 'swim(k=0.7)'")
+    showing.add_argument("--features", type=int, help="width of the layer (default: 64)")
+    drawing = verbs.add_parser("plot", help="f and f' as a picture; needs matplotlib")
+    drawing.add_argument("specs", nargs="*", help="names or calls")
+    drawing.add_argument("--all", action="store_true", help="every registered activation, by family")
+    drawing.add_argument("--out", help="FILE.png or FILE.svg (default: a PNG called after the names)")
+    drawing.add_argument("--range", default="-4,4", help="interval of x (default: -4,4)")
+    measuring = verbs.add_parser("bench", help="cost relative to torch.nn.ReLU, measured in turns")
+    measuring.add_argument("specs", nargs="*", help="names or calls; all registered ones if none is given")
+    measuring.add_argument("--shape", default="256,256", help="shape of the pre-activations (default: 256,256)")
+    measuring.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    measuring.add_argument("--rounds", type=int, default=50, help="turns of each activation (default: 50)")
+    return parser
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with ``--range -4,4`` as one: argparse takes an interval below 0 for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] == "--range":
+            joined[-1] = f"--range={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
 def _answer(given: argparse.Namespace) -> str:
     if given.verb == "list":
-        return _list(given.family)
+        return list_text(given.family, cost=given.cost)
     if given.verb == "show":
-        return _show(info(parse(given.name).name))
+        return show_text(given.spec, given.features)
+    if given.verb == "plot":
+        return plot(given.specs, everything=given.all, out=given.out, interval=given.range)
     return bench_table(given.specs or None, _shape(given.shape), rounds=given.rounds, device=_device(given.device))
 
 
@@ -56,39 +80,6 @@ def _shape(text: str) -> tuple[int, ...]:
     if not all(size.strip().isdecimal() and int(size) > 0 for size in sizes):
         raise ActivationError(f"--shape={text!r} is not allowed; give whole numbers above 0, as in 256,256.")
     return tuple(map(int, sizes))
-
-
-def _interval(interval: Interval | None) -> str:
-    return "not declared" if interval is None else f"[{interval[0]:g}, {interval[1]:g}]"
-
-
-def _list(family: str | None) -> str:
-    rows = [
-        (entry.name, entry.family, "yes" if entry.learnable else "", ", ".join(entry.aliases), entry.formula)
-        for entry in map(info, names())
-        if family in (None, entry.family)
-    ]
-    return table(("name", "family", "learnt", "aliases", "formula"), rows)
-
-
-def _show(entry: ActivationInfo) -> str:
-    lines = [f"{entry.name}: {entry.formula or 'formula not declared'}"]
-    if entry.aliases:
-        lines.append(f"  also called        {', '.join(entry.aliases)}")
-    lines.append(f"  family             {entry.family}")
-    for parameter in entry.parameters:
-        learnt = ", initial value of a learnt parameter" if parameter.shape is not None else ""
-        default = f"{parameter.name} = {parameter.default}"
-        lines.append(f"  {default:<18} {parameter.meaning}; {parameter.constraint}{learnt}")
-    lines += [
-        f"  range              {_interval(entry.range)}",
-        f"  range of f'        {_interval(entry.derivative_range)}",
-        f"  smoothness         {entry.smoothness}",
-        f"  source             {entry.source or 'not declared'}",
-    ]
-    if entry.unverified:
-        lines.append(f"  not verified       {entry.unverified}")
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -48,6 +48,35 @@ class Activation(nn.Module):
         return ", ".join(f"{name}={getattr(self, name)!r}" for name in constants)
 
 
+class WidthChanging(Activation):
+    """An activation whose output has another width than its input; it is told the width that it gets.
+
+    Class attributes:
+        width_factor: Width of the output in widths of the input; `rl_acts.mlp` and the policies go by it.
+
+    Attributes:
+        features: Width of the input.
+    """
+
+    width_factor: ClassVar[float]
+
+    def __init__(self, features: int | None) -> None:
+        super().__init__()
+        self.features = needed_width(type(self).__name__, "an activation that changes the width", features)
+
+    def check_width(self, x: Tensor) -> None:
+        """Raise `ActivationError` for pre-activations of another width than announced."""
+        if x.shape[-1:] != (self.features,):
+            raise ActivationError(
+                f"{type(self).__name__}: it was made for features={self.features}, and got pre-activations of shape "
+                f"{tuple(x.shape)}."
+            )
+
+    def extra_repr(self) -> str:
+        """Show the width."""
+        return f"features={self.features}"
+
+
 class LearnableActivation(Activation):
     """An activation with learnt values: one set for the network, for the layer, or for each unit.
 
@@ -60,17 +89,11 @@ class LearnableActivation(Activation):
     def __init__(self, per: str, features: int | None) -> None:
         super().__init__()
         self.per = str(checked(type(self).__name__, (PER,), "per", per))
-        if features is not None and not is_width(features):
-            raise ActivationError(
-                f"{type(self).__name__}: features={features!r} is not allowed; it must be a whole number from 1 on."
-            )
-        if self.per == "unit" and features is None:
-            raise ActivationError(
-                f"{type(self).__name__}: per='unit' needs the layer's width, as in rl_acts.make(spec, features=64). "
-                "rl_acts.mlp passes it. Stable-Baselines3's activation_fn does not: use rl_acts.sb3.TD3Policy or "
-                "rl_acts.sb3.SACPolicy with policy_kwargs=dict(actor_activation=..., critic_activation=...)."
-            )
-        self.features = features if self.per == "unit" else None
+        self.features: int | None = None
+        if self.per == "unit":
+            self.features = needed_width(type(self).__name__, "per='unit'", features)
+        elif features is not None:
+            needed_width(type(self).__name__, "", features)
 
     def new_parameter(self, value: float) -> nn.Parameter:
         """Return a parameter filled with `value`: shape ``()``, or ``(features,)`` if ``per="unit"``."""
@@ -121,6 +144,19 @@ class Noisy(nn.Module):
     def __getstate__(self) -> dict[str, object]:
         """Return what copies and pickles carry: everything but the generator."""
         return {name: value for name, value in self.__dict__.items() if name != "generator"}
+
+
+def needed_width(owner: str, reason: str, features: int | None) -> int:
+    """Return the width of a layer, or raise `ActivationError` that says who needs it for what."""
+    if features is None:
+        raise ActivationError(
+            f"{owner}: {reason} needs the layer's width, as in rl_acts.make(spec, features=64). "
+            "rl_acts.mlp passes it. Stable-Baselines3's activation_fn does not: use rl_acts.sb3.TD3Policy or "
+            "rl_acts.sb3.SACPolicy with policy_kwargs=dict(actor_activation=..., critic_activation=...)."
+        )
+    if not is_width(features):
+        raise ActivationError(f"{owner}: features={features!r} is not allowed; it must be a whole number from 1 on.")
+    return features
 
 
 def is_width(value: object) -> bool:

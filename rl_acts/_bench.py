@@ -66,13 +66,15 @@ def bench(
         raise ActivationError(f"rounds={rounds!r} is not allowed; it must be a whole number from 1 on.")
     specs = names() if specs is None else specs
     x = torch.randn(tuple(shape), device=device, requires_grad=True)
-    gradient = torch.randn_like(x)
     modules = [nn.ReLU(), *(make(spec, shape[-1]).to(device) for spec in specs)]
+    # What an activation gives back can be wider or narrower than what it gets.
+    shapes = [module(x).shape for module in modules]
+    gradients = {size: torch.randn(size, device=device) for size in shapes}
     forward: list[list[float]] = [[] for _ in modules]
     both: list[list[float]] = [[] for _ in modules]
     for turn in range(_WARM_UP_ROUNDS + rounds):
         for index, module in enumerate(modules):
-            forward_call, both_calls = partial(_forward, module, x), partial(_both, module, x, gradient)
+            forward_call, both_calls = partial(_forward, module, x), partial(_both, module, x, gradients[shapes[index]])
             times = _timed(forward_call, x.device), _timed(both_calls, x.device)
             if turn >= _WARM_UP_ROUNDS:
                 forward[index].append(times[0])
@@ -93,19 +95,31 @@ def bench_table(
     specs: Sequence[str] | None, shape: tuple[int, ...], *, rounds: int = 50, device: torch.device | str = "cpu"
 ) -> str:
     """Return `bench` as a table, measured with one thread, with the machine and the versions above it."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        measured = bench(specs, shape, rounds=rounds, device=device)
-    finally:
-        torch.set_num_threads(threads)
+    measured = bench_alone(specs, shape, rounds=rounds, device=device)
     rows = [
         (row.name, f"{row.forward_us:.0f}", f"{row.both_us:.0f}", f"{row.forward_ratio:.2f}", f"{row.both_ratio:.2f}")
         for row in measured
     ]
+    head = ("name", "forward us", "fwd+bwd us", "forward / ReLU", "fwd+bwd / ReLU")
+    return bench_conditions(shape, rounds, device) + table(head, rows)
+
+
+def bench_alone(
+    specs: Sequence[str] | None, shape: tuple[int, ...], *, rounds: int, device: torch.device | str = "cpu"
+) -> list[BenchRow]:
+    """Return `bench`, measured with one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return bench(specs, shape, rounds=rounds, device=device)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def bench_conditions(shape: tuple[int, ...], rounds: int, device: torch.device | str = "cpu") -> str:
+    """Return the line that says where and how a table of costs was measured."""
     where = torch.cuda.get_device_name(device) if torch.device(device).type == "cuda" else cpu_name()
-    head = f"{where}, torch {torch.__version__}, one thread, eager, float32, shape {shape}, median of {rounds} turns\n"
-    return head + table(("name", "forward us", "fwd+bwd us", "forward / ReLU", "fwd+bwd / ReLU"), rows)
+    return f"{where}, torch {torch.__version__}, one thread, eager, float32, shape {shape}, median of {rounds} turns\n"
 
 
 def _median_ratio(times: list[float], reference: list[float]) -> float:
@@ -119,7 +133,8 @@ def _forward(module: nn.Module, x: Tensor) -> None:
 
 def _both(module: nn.Module, x: Tensor, gradient: Tensor) -> None:
     output = module(x)
-    torch.autograd.grad(output, [x, *module.parameters()], gradient.expand_as(output))
+    # A parameter can have no part in the value yet, as in a phase of warming up.
+    torch.autograd.grad(output, [x, *module.parameters()], gradient, allow_unused=True)
 
 
 def _timed(call: Callable[[], None], device: torch.device) -> float:

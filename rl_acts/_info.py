@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, TypeAlias, get_args
@@ -198,8 +198,11 @@ class ActivationInfo:
             takes the noise as a tensor (None: it draws its own). With `noise_shape` and `from_uniform` too, as `Noisy`
             describes them, it can be trained in a population of runs.
         surrogate: Whether the gradient is a surrogate, not the derivative.
-        stateful: Whether buffers change in training.
-        changes_width: Whether the output has another width than the input.
+        stateful: Whether buffers change in training. An entry that rewrites its own parameters in training says so by
+            an integer buffer `phase` that changes with each rewrite; `rl_acts.sb3` then copies them to the target.
+        width_factor: Width of the output in widths of the input: 0.5 for gated layers, 2 for doubling ones.
+        learnt_numbers: How many numbers a module learns, as a function of its arguments and `features` by keyword;
+            None if that is one set of the declared parameters' shapes for each of what `per` names.
     """
 
     name: str
@@ -217,7 +220,8 @@ class ActivationInfo:
     stochastic: bool = False
     surrogate: bool = False
     stateful: bool = False
-    changes_width: bool = False
+    width_factor: float = 1.0
+    learnt_numbers: Callable[..., int] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.smoothness not in get_args(Smoothness):
@@ -229,6 +233,10 @@ class ActivationInfo:
             interval = getattr(self, field_name)
             if interval is not None and not interval[0] <= interval[1]:
                 raise ActivationError(f"{self.name}: {field_name}={interval} is not allowed; give (lower, upper).")
+        if not (math.isfinite(self.width_factor) and self.width_factor > 0):
+            raise ActivationError(
+                f"{self.name}: width_factor={self.width_factor!r} is not allowed; it must be above 0."
+            )
         if self.family not in FAMILIES:
             raise ActivationError(
                 f"{self.name}: family={self.family!r} is not a class of the taxonomy; "
@@ -236,15 +244,22 @@ class ActivationInfo:
             )
 
     @property
+    def changes_width(self) -> bool:
+        """Whether the output has another width than the input."""
+        return self.width_factor != 1.0
+
+    @property
     def learnable(self) -> bool:
         """Whether the activation has parameters that training changes.
 
         Without declared parameters, as third-party classes may come, an instance tells.
         """
+        if self.learnt_numbers is not None:
+            return True
         if self.parameters:
             return any(parameter.shape is not None for parameter in self.parameters)
         takes_width = "features" in inspect.signature(self.cls).parameters
-        module = self.cls(features=1) if takes_width else self.cls()
+        module = self.cls(features=2) if takes_width else self.cls()
         return any(True for _ in module.parameters())
 
     @property

@@ -34,7 +34,8 @@ class _Declared(TypedDict, total=False):
     stochastic: bool
     surrogate: bool
     stateful: bool
-    changes_width: bool
+    width_factor: float
+    learnt_numbers: Callable[..., int]
 
 
 class _Registry:
@@ -103,8 +104,8 @@ def register(name: str, **declared: Unpack[_Declared]) -> Callable[[_ModuleClass
 
     Args:
         name: Lower snake case.
-        **declared: The fields of `ActivationInfo`, all optional. `parameters` is read from the class attribute
-            ``declared`` of `rl_acts.Activation` subclasses if not given.
+        **declared: The fields of `ActivationInfo`, all optional. `parameters` and `width_factor` are read
+            from the class attributes ``declared`` and ``width_factor`` if there are any and they are not given.
 
     Returns:
         The decorator, which returns the class as it was.
@@ -125,6 +126,7 @@ def register(name: str, **declared: Unpack[_Declared]) -> Callable[[_ModuleClass
 
     def add(cls: _ModuleClass) -> _ModuleClass:
         declared.setdefault("parameters", getattr(cls, "declared", ()))
+        declared.setdefault("width_factor", getattr(cls, "width_factor", 1.0))
         _registry.add(ActivationInfo(name=name, cls=cls, **declared))
         return cls
 
@@ -170,6 +172,11 @@ def info(name: str) -> ActivationInfo:
             f"Known are {', '.join(_registry.known())}."
         )
     return entry
+
+
+def registered(cls: type) -> ActivationInfo | None:
+    """Return the entry of a class, or None if it is in no entry of its own."""
+    return next((entry for entry in _registry.entries.values() if entry.cls is cls), None)
 
 
 def names(family: Family | None = None, *, learnable: bool | None = None) -> list[str]:

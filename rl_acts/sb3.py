@@ -12,7 +12,8 @@ A saved model names this module and the specs; loading it needs rl_acts installe
 pickles: load only those you trust.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -20,11 +21,13 @@ import torch
 from torch import nn
 
 from rl_acts._info import Parameter, Real, checked
-from rl_acts._mlp import NetworkActivation, hidden_activations
+from rl_acts._mlp import hidden_activations, own_draws
+from rl_acts._widths import KEEP, HiddenWidths, NetworkActivation, hidden_widths
 from rl_acts.errors import ActivationError
 
 try:
     from stable_baselines3.common.policies import ContinuousCritic
+    from stable_baselines3.common.preprocessing import get_action_dim
     from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, get_actor_critic_arch
     from stable_baselines3.sac import policies as sac
     from stable_baselines3.td3 import policies as td3
@@ -55,20 +58,26 @@ class _ActivationGroup(dict[str, Any]):
 
 
 class _ActivationPolicy(_Base):
+    # Linear layers of the actor's size that read its last hidden layer.
+    _heads = 1
+
     def __init__(
         self,
         *args: Any,
         actor_activation: NetworkActivation | None = None,
         critic_activation: NetworkActivation | None = None,
         activation_lr: float | None = None,
+        keep: str = "width",
         **kwargs: Any,
     ) -> None:
+        checked(type(self).__name__, (KEEP,), "keep", keep)
         if activation_lr is not None:
             checked(type(self).__name__, (_ACTIVATION_LR,), "activation_lr", activation_lr)
         # The base class builds the networks in its constructor, so these must be there before it.
         self.actor_activation = actor_activation
         self.critic_activation = critic_activation
         self.activation_lr = activation_lr
+        self.keep = keep
         super().__init__(*args, **kwargs)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
@@ -77,16 +86,37 @@ class _ActivationPolicy(_Base):
             "actor_activation": self.actor_activation,
             "critic_activation": self.critic_activation,
             "activation_lr": self.activation_lr,
+            "keep": self.keep,
         }
 
     def make_actor(self, features_extractor: BaseFeaturesExtractor | None = None) -> td3.Actor:
-        actor = super().make_actor(features_extractor)
-        _install(actor, "actor_activation", self.actor_activation, get_actor_critic_arch(self.net_arch)[0])
+        if self.actor_activation is None:
+            return super().make_actor(features_extractor)
+        extractor = self.make_features_extractor() if features_extractor is None else features_extractor
+        arch, outputs = get_actor_critic_arch(self.net_arch)[0], self._heads * get_action_dim(self.action_space)
+        with _named("actor_activation"):
+            widths = hidden_widths(self.actor_activation, [extractor.features_dim, *arch, outputs], self.keep)
+        # What reads a hidden layer, SAC's heads among it, is built for the width behind the activation.
+        self.actor_kwargs["net_arch"] = list(widths.behind)
+        actor = super().make_actor(extractor)
+        with _named("actor_activation"):
+            _install(actor, self.actor_activation, widths)
         return actor
 
     def make_critic(self, features_extractor: BaseFeaturesExtractor | None = None) -> ContinuousCritic:
-        critic = super().make_critic(features_extractor)
-        _install(critic, "critic_activation", self.critic_activation, get_actor_critic_arch(self.net_arch)[1])
+        if self.critic_activation is None:
+            return super().make_critic(features_extractor)
+        extractor = self.make_features_extractor() if features_extractor is None else features_extractor
+        arch, inputs = (
+            get_actor_critic_arch(self.net_arch)[1],
+            extractor.features_dim + get_action_dim(self.action_space),
+        )
+        with _named("critic_activation"):
+            widths = hidden_widths(self.critic_activation, [inputs, *arch, 1], self.keep)
+        self.critic_kwargs["net_arch"] = list(widths.behind)
+        critic = super().make_critic(extractor)
+        with _named("critic_activation"):
+            _install(critic, self.critic_activation, widths)
         return critic
 
     def _own_activations(self, *networks: tuple[nn.Module, nn.Module]) -> None:
@@ -137,20 +167,29 @@ def _activations(network: nn.Module) -> list[nn.Module]:
     return [module for net in _nets(network) for module in net if not isinstance(module, nn.Linear)]
 
 
-def _install(network: nn.Module, name: str, activation: NetworkActivation | None, widths: list[int]) -> None:
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    try:
+        yield
+    except ActivationError as error:
+        raise ActivationError(f"{name}: {error}") from None
+
+
+def _install(network: nn.Module, activation: NetworkActivation, widths: HiddenWidths) -> None:
     """Put activations where Stable-Baselines3 has put its `activation_fn`.
 
-    Its own builder makes the linear layers, so a seed gives the same initial weights as without rl_acts.
+    Its own builder makes the linear layers, so a seed gives the same initial weights as without rl_acts; only those
+    before an activation that changes the width are made anew. What is drawn here moves no later draw.
     """
-    if activation is None:
-        return
-    for net in _nets(network):
-        try:
-            modules = hidden_activations(activation, widths)
-        except ActivationError as error:
-            raise ActivationError(f"{name}: {error}") from None
-        for index, module in enumerate(modules):
-            net[2 * index + 1] = module.to(next(net.parameters()).device)
+    device = next(network.parameters()).device
+    with own_draws():
+        for net in _nets(network):
+            modules = hidden_activations(activation, widths.before)
+            for index, (module, width) in enumerate(zip(modules, widths.before, strict=True)):
+                linear = cast("nn.Linear", net[2 * index])
+                if linear.out_features != width:
+                    net[2 * index] = nn.Linear(linear.in_features, width, device=device)
+                net[2 * index + 1] = module.to(device)
 
 
 def _follow_buffers(online: nn.Module, target: nn.Module) -> None:
@@ -158,6 +197,10 @@ def _follow_buffers(online: nn.Module, target: nn.Module) -> None:
 
     Polyak averaging moves parameters only, and Stable-Baselines3 copies buffers only if their name contains
     ``running_`` and they are floating; a counter must be copied, not averaged.
+
+    An activation that rewrites its own parameters in training says so by an integer buffer `phase` that changes with
+    each rewrite: where it differs from the target's, the target gets the parameters too, in place of an average of the
+    old and the new.
     """
     sources, copies = _activations(online), _activations(target)
     pairs = [pair for pair in zip(sources, copies, strict=True) if any(True for _ in pair[0].buffers())]
@@ -176,8 +219,20 @@ class _CopyBuffers:
     def __call__(self, _module: nn.Module, _inputs: tuple[Any, ...]) -> None:
         with torch.no_grad():
             for source, copy in self.pairs:
+                for of_source, of_copy in zip(source.modules(), copy.modules(), strict=True):
+                    _copy_rewritten(of_source, of_copy)
                 for current, stale in zip(source.buffers(), copy.buffers(), strict=True):
                     stale.copy_(current)
+
+
+def _copy_rewritten(source: nn.Module, copy: nn.Module) -> None:
+    phase, known = (dict(module.named_buffers(recurse=False)).get("phase") for module in (source, copy))
+    if phase is None or known is None:
+        return
+    rewritten = phase != known
+    for current, stale in zip(source.parameters(), copy.parameters(), strict=True):
+        # No branch: asking a GPU for the phase would make it wait at every update.
+        stale.copy_(torch.where(rewritten, current, stale))
 
 
 class TD3Policy(_ActivationPolicy, td3.TD3Policy):
@@ -191,6 +246,8 @@ class TD3Policy(_ActivationPolicy, td3.TD3Policy):
         critic_activation: Likewise for each Q-network. Every network has its own modules and learnt values.
         activation_lr: Learning rate of the learnt activation parameters, constant; None for the model's schedule. They
             never have weight decay. A loaded model takes the rate of its `policy_kwargs`.
+        keep: What is kept where an activation changes the width, ``"width"`` (default) or ``"parameters"``, as for
+            `rl_acts.mlp`. SAC's two heads are counted as one linear layer with twice the actions.
         **kwargs: As for Stable-Baselines3's policy: `net_arch`, `activation_fn`, `optimizer_class`, and the others.
 
     Raises:
@@ -204,6 +261,8 @@ class TD3Policy(_ActivationPolicy, td3.TD3Policy):
 
 class SACPolicy(_ActivationPolicy, sac.SACPolicy):  # type: ignore[misc]  # its actor is another class than TD3's
     """Stable-Baselines3's `SACPolicy` with activations by spec; the arguments are those of `TD3Policy`."""
+
+    _heads = 2
 
     def _build(self, lr_schedule: Callable[[float], float]) -> None:
         super()._build(lr_schedule)

@@ -371,10 +371,10 @@ def test_the_folder_of_the_json_file_must_exist_before_anything_is_measured(tmp_
 
 def test_one_process_per_core_is_the_default_and_one_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_updates, "usable_cores", lambda: 13)
-    assert bench_updates._processes(UpdateSettings(device="cpu")) == 13
-    assert bench_updates._processes(UpdateSettings(device="cpu", processes=3)) == 3
+    assert bench_updates.process_count(UpdateSettings(device="cpu")) == 13
+    assert bench_updates.process_count(UpdateSettings(device="cpu", processes=3)) == 3
     monkeypatch.setattr(bench_updates, "resolve_device", lambda _: SimpleNamespace(type="cuda"))
-    assert bench_updates._processes(UpdateSettings()) == 1
+    assert bench_updates.process_count(UpdateSettings()) == 1
 
 
 @pytest.mark.usefixtures("_in_folder")

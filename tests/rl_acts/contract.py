@@ -2,7 +2,8 @@
 
 `test_contract.py` runs them over the whole registry, so a new entry is tested by being registered;
 `test_contract_itself.py` shows on broken entries that each check can fail. An entry's declarations decide what applies:
-no gradient check through a surrogate, given noise for a stochastic one, no shape check where the width changes.
+no gradient check through a surrogate, given noise for a stochastic one, the declared width where it changes. An
+elementwise entry is tested on numbers; of another one rows are: its f' is the gradient of the sum of its outputs.
 """
 
 import copy
@@ -19,20 +20,34 @@ from torch.func import functional_call, stack_module_state, vmap
 import rl_acts
 from rl_acts import ActivationInfo, Function, Real, Whole
 from tests.rl_acts import check_values
-from tests.rl_acts.check_values import POINTS
+from tests.rl_acts.check_values import POINTS, SECOND_HALF
 
 FEATURES = 6
+# Their function of a parameter has a kink at the initial value: LSLU's shifts omega = 0 of units that are not active.
+STARTS_AT_A_KINK = ("lslu",)
 HALF_DTYPES = (torch.float16, torch.bfloat16)
 
 
-def build(entry: ActivationInfo, dtype: torch.dtype = torch.float32, /, **arguments: Any) -> nn.Module:
-    """Make the entry for a layer of `FEATURES` units; in float64 its initial values are exact to float64."""
+def build(
+    entry: ActivationInfo, dtype: torch.dtype = torch.float32, features: int = FEATURES, /, **arguments: Any
+) -> nn.Module:
+    """Make the entry for a layer of some units; in float64 its initial values are exact to float64.
+
+    Initial values that are drawn are the same at each call, so that what differs between two modules is not the draw.
+    """
     default = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64 if dtype is torch.float64 else default)
     try:
-        return rl_acts.make({"name": entry.name, **arguments}, FEATURES, dtype=dtype)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return rl_acts.make({"name": entry.name, **arguments}, features, dtype=dtype)
     finally:
         torch.set_default_dtype(default)
+
+
+def build_for_numbers(entry: ActivationInfo, dtype: torch.dtype) -> nn.Module:
+    """Make an elementwise entry so that it takes numbers in any shape: values for each unit are those of one unit."""
+    return build(entry, dtype, 1)
 
 
 def applied(entry: ActivationInfo, module: nn.Module) -> Callable[[Tensor], Tensor]:
@@ -56,6 +71,14 @@ def pre_activations(rows: int = 7, dtype: torch.dtype = torch.float64, seed: int
     return torch.where(near, x + 0.05, x).to(dtype)
 
 
+def move(module: nn.Module) -> None:
+    """Change each learnt number, as learning would, so that nothing is what it is only at the start."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype))
+
+
 def derivative(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Return f'(x) of an elementwise function by automatic differentiation."""
     x = x.detach().requires_grad_()
@@ -64,29 +87,32 @@ def derivative(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 
 def check_gradient(entry: ActivationInfo) -> None:
-    """Gradients with respect to input and parameters equal finite differences in float64."""
+    """Gradients of input and parameters equal finite differences in float64, at the start and after learning."""
     if entry.surrogate:
         return
-    module = build(entry, torch.float64)
-    function = applied(entry, module)
     x = pre_activations().requires_grad_()
-    assert torch.autograd.gradcheck(lambda x, *_: function(x), (x, *module.parameters()))
+    start, learnt = build(entry, torch.float64), build(entry, torch.float64)
+    move(learnt)
+    for module in (learnt,) if entry.name in STARTS_AT_A_KINK else (start, learnt):
+        function = applied(entry, module)
+        assert torch.autograd.gradcheck(lambda x, *_, f=function: f(x), (x, *module.parameters()))
 
 
 def check_literal_values(entry: ActivationInfo) -> None:
     """F and f' at the points of the table, in float64 and float32; one entry can have several rows."""
     rows = [spec for spec in check_values.CHECK_VALUES if rl_acts.parse(spec).name == entry.name]
+    points = (*POINTS, *SECOND_HALF) if entry.width_factor == 0.5 else POINTS
     assert rows or not is_ours(entry), f"{entry.name} has no row in tests/rl_acts/check_values.py"
     for spec in rows:
         values, slopes = check_values.CHECK_VALUES[spec]
         arguments = rl_acts.parse(spec).arguments
         for dtype, tolerance in ((torch.float64, 2e-15), (torch.float32, 1e-6)):
             # A stochastic entry has its closed form in evaluation.
-            module = build(entry, dtype, **arguments).eval()
-            x = torch.tensor(POINTS, dtype=dtype)
-            expected = torch.tensor((values, slopes), dtype=torch.float64)
-            actual = torch.stack((module(x), derivative(module, x))).double()
-            torch.testing.assert_close(actual, expected, rtol=tolerance, atol=tolerance)
+            module = build(entry, dtype, len(points), **arguments).eval()
+            x = torch.tensor(points, dtype=dtype)
+            for actual, expected in ((module(x), values), (derivative(module, x), slopes)):
+                wanted = torch.tensor(expected, dtype=torch.float64)
+                torch.testing.assert_close(actual.double(), wanted, rtol=tolerance, atol=tolerance)
 
 
 def check_extremes(entry: ActivationInfo) -> None:
@@ -94,8 +120,11 @@ def check_extremes(entry: ActivationInfo) -> None:
 
     Gradients with respect to parameters, which are sums over a batch, are finite where the true ones fit.
     """
+    if not entry.elementwise:
+        check_extreme_rows(entry)
+        return
     x64 = torch.tensor([-1e4, 1e4], dtype=torch.float64)
-    exact = build(entry, torch.float64)
+    exact = build_for_numbers(entry, torch.float64)
     true = torch.cat((applied(entry, exact)(x64), derivative(applied(entry, exact), x64)))
     batch = x64.expand(FEATURES, 2).T
     true_sums = [
@@ -104,7 +133,7 @@ def check_extremes(entry: ActivationInfo) -> None:
     for dtype in (torch.float32, *HALF_DTYPES):
         if true.abs().max() > torch.finfo(dtype).max:
             continue
-        module = build(entry, dtype)
+        module = build_for_numbers(entry, dtype)
         x = x64.to(dtype)
         actual = torch.cat((applied(entry, module)(x), derivative(applied(entry, module), x)))
         assert actual.isfinite().all(), f"{entry.name} in {dtype}: {actual.tolist()}"
@@ -116,15 +145,36 @@ def check_extremes(entry: ActivationInfo) -> None:
             assert gradient[fits].isfinite().all(), f"{entry.name} in {dtype}: gradient {gradient}"
 
 
+def check_extreme_rows(entry: ActivationInfo) -> None:
+    """The same for rows of numbers near +-1e4, of either sign in turns; those that every dtype holds exactly."""
+    row = torch.tensor([-9984.0, 9984.0] * (FEATURES // 2), dtype=torch.float64)
+    x64 = torch.stack((row, -row))
+    exact = build(entry, torch.float64)
+    function = applied(entry, exact)
+    true = (function(x64), derivative(function, x64))
+    of_parameters = [torch.autograd.grad(function(x64).sum(), parameter)[0] for parameter in exact.parameters()]
+    for dtype in (torch.float32, *HALF_DTYPES):
+        largest, tolerance = torch.finfo(dtype).max, 4 * torch.finfo(dtype).eps
+        if max(float(part.detach().abs().max()) for part in true) > largest:
+            continue
+        module = build(entry, dtype)
+        function = applied(entry, module)
+        x = x64.to(dtype)
+        for actual, expected in zip((function(x), derivative(function, x)), true, strict=True):
+            torch.testing.assert_close(actual.double(), expected, rtol=tolerance, atol=tolerance)
+        for parameter, wanted in zip(module.parameters(), of_parameters, strict=True):
+            (gradient,) = torch.autograd.grad(function(x).sum(), parameter)
+            assert gradient.isfinite().all() or wanted.abs().max() > largest, f"{entry.name} in {dtype}: {gradient}"
+
+
 def check_shape_and_dtype(entry: ActivationInfo) -> None:
-    """Shape (empty and without batch included) and dtype of the input are kept."""
+    """Shape (empty and without batch included) and dtype are kept, but for the width, which changes as declared."""
     for dtype in (torch.float64, torch.float32, *HALF_DTYPES):
         module = build(entry, dtype)
         for shape in ((FEATURES,), (0, FEATURES), (3, FEATURES), (2, 3, FEATURES)):
             output = applied(entry, module)(torch.ones(shape, dtype=dtype))
             assert output.dtype is dtype
-            expected = shape[:-1] if entry.changes_width else shape
-            assert tuple(output.shape[: len(expected)]) == expected
+            assert tuple(output.shape) == (*shape[:-1], round(entry.width_factor * FEATURES))
 
 
 def check_elementwise(entry: ActivationInfo) -> None:
@@ -134,10 +184,32 @@ def check_elementwise(entry: ActivationInfo) -> None:
     """
     if not entry.elementwise or entry.stochastic:
         return
-    module = build(entry, torch.float64)
+    module, of_numbers = build(entry, torch.float64), build_for_numbers(entry, torch.float64)
     x = pre_activations()
-    alone = torch.stack([torch.stack([module(number) for number in row]) for row in x])
+    alone = torch.stack([torch.stack([of_numbers(number).reshape(()) for number in row]) for row in x])
     torch.testing.assert_close(alone, module(x), rtol=1e-15, atol=1e-15)
+
+
+def check_rows_are_independent(entry: ActivationInfo) -> None:
+    """A row gets the output that it gets inside a batch, in training and evaluation, whatever has been learnt.
+
+    To rounding: PyTorch multiplies matrices of one row and of many in another order.
+    """
+    module = build(entry, torch.float64)
+    move(module)
+    x = pre_activations(256)
+    noise = module.draw(x, torch.Generator().manual_seed(2)) if entry.stochastic else None  # type: ignore[operator]
+    for training in (True, False):
+        module.train(training)
+        for row in (0, 100, 255):
+            # Two copies, so that a state that the batch changes is not what the row alone meets.
+            together, alone = copy.deepcopy(module), copy.deepcopy(module)
+            of_rows = noise is not None and noise.shape[:1] == x.shape[:1]
+            given = (
+                [{}, {}] if noise is None else [{"noise": noise}, {"noise": noise[row : row + 1] if of_rows else noise}]
+            )
+            expected = together(x, **given[0])[row : row + 1]
+            torch.testing.assert_close(alone(x[row : row + 1], **given[1]), expected, rtol=1e-12, atol=1e-12)
 
 
 def check_state(entry: ActivationInfo) -> None:
@@ -217,7 +289,15 @@ def check_compile(entry: ActivationInfo) -> None:
 
 
 def check_parameter_count(entry: ActivationInfo) -> None:
-    """As many learnt numbers as declared, for each granularity."""
+    """As many learnt numbers as declared, for each granularity, or with each other argument if they are counted."""
+    if entry.learnt_numbers is not None:
+        others: list[dict[str, Any]] = [{parameter.name: parameter.constraint.other} for parameter in entry.parameters]
+        for changed in ({}, *others):
+            for features in (FEATURES, 2 * FEATURES):
+                module = build(entry, torch.float32, features, **changed)
+                declared = entry.learnt_numbers(**{**entry.defaults, **changed}, features=features)
+                assert sum(parameter.numel() for parameter in module.parameters()) == declared
+        return
     learnt = [parameter for parameter in entry.parameters if parameter.shape is not None]
     one_set = sum(torch.Size(parameter.shape).numel() for parameter in learnt if parameter.shape is not None)
     has_per = any(parameter.name == "per" for parameter in entry.parameters)
@@ -269,7 +349,7 @@ def check_ranges(entry: ActivationInfo) -> None:
     """The declared ranges of f and f' hold on a fine grid, and finite ends are approached."""
     if entry.surrogate or entry.stochastic or not entry.elementwise:
         return
-    module = build(entry, torch.float64)
+    module = build_for_numbers(entry, torch.float64)
     grid = torch.linspace(-60, 60, 240_001, dtype=torch.float64)
     for declared, actual in ((entry.range, module(grid)), (entry.derivative_range, derivative(module, grid))):
         if declared is None:
@@ -286,7 +366,7 @@ def check_smoothness(entry: ActivationInfo) -> None:
     """F' jumps at a whole or half number or a parameter's default if and only if declared C0, f if discontinuous."""
     if entry.surrogate or entry.stochastic or not entry.elementwise:
         return
-    module = build(entry, torch.float64)
+    module = build_for_numbers(entry, torch.float64)
     defaults = [value for value in entry.defaults.values() if isinstance(value, float)]
     points = torch.cat((torch.arange(-8, 9, dtype=torch.float64) / 2, torch.tensor(defaults, dtype=torch.float64)))
     jump = (module(points + 1e-9) - module(points - 1e-9)).abs().max()
@@ -320,6 +400,7 @@ CHECKS: tuple[Callable[[ActivationInfo], None], ...] = (
     check_extremes,
     check_shape_and_dtype,
     check_elementwise,
+    check_rows_are_independent,
     check_state,
     check_pickle,
     check_vmap,

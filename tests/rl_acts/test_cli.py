@@ -4,10 +4,30 @@ import subprocess
 import sys
 
 import pytest
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 import rl_acts
 from rl_acts.__main__ import main
+from rl_acts.machine import cpu_name
+
+
+class _Normalised(nn.Module):
+    """Every vector gets mean square 1."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x / x.square().mean(-1, keepdim=True).sqrt()
+
+
+class _Pair(nn.Module):
+    """Doubles the width, and has a parameter without a part in the value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.idle = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat((x.relu(), (-x).relu()), dim=-1)
 
 
 def test_list_in_a_subprocess() -> None:
@@ -23,6 +43,26 @@ def test_list_one_family(capsys: pytest.CaptureFixture[str]) -> None:
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]] == ["elu", "selu"]
 
 
+def _columns(head: str, *names: str) -> list[tuple[int, int]]:
+    """Return where the numbers below these heads stand."""
+    return [(head.index(name), head.index(name) + len(name)) for name in names]
+
+
+def test_list_with_costs_names_the_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "--cost", "--family", "ELU-based"]) == 0
+    conditions, head, *rows = capsys.readouterr().out.splitlines()
+    assert conditions.startswith(cpu_name())
+    assert conditions.endswith("one thread, eager, float32, shape (256, 256), median of 10 turns")
+    assert head.split()[:9] == ["name", "family", "learnt", "forward", "/", "ReLU", "fwd+bwd", "/", "ReLU"]
+    assert [row.split()[0] for row in rows] == rl_acts.names("ELU-based")
+    assert all(float(row[slice(*columns)]) > 0 for row in rows for columns in _columns(head, "forward", "fwd+bwd"))
+
+
+def test_costs_of_changed_widths_and_idle_parameters_are_measured() -> None:
+    (pair,) = rl_acts.bench([_Pair], (4, 8), rounds=2)
+    assert pair.both_us > 0
+
+
 def test_show(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", "silu"]) == 0
     assert capsys.readouterr().out == (
@@ -33,13 +73,56 @@ def test_show(capsys: pytest.CaptureFixture[str]) -> None:
         "  range              [-0.278465, inf]\n"
         "  range of f'        [-0.0998393, 1.09984]\n"
         "  smoothness         Cinf\n"
+        "  E[f(z)]            0.206621, z ~ N(0, 1)\n"
+        "  E[f(z)^2]          0.3557755\n"
+        "  gain               1.676532: weights N(0, gain^2 / fan_in) keep the variance\n"
+        "  negative slope     0.1878802, E[f'(z) | z < 0]\n"
+        "  dead band          5.12 % of [-10, 10] with |f'| < 0.001\n"
+        "  Lipschitz bound    1.09984\n"
+        "  lowest f           -0.2784645428 at x = -1.27846\n"
+        "  highest f          unbounded\n"
+        "  lowest f'          -0.09983932013 at x = -2.39936\n"
+        "  highest f'         1.09983932 at x = 2.39936\n"
+        "  monotone           no\n"
+        "  extra parameters   0 per layer of 64 units\n"
         "  source             Ramachandran et al., arXiv 1710.05941; as SiLU for RL: Elfwing et al., arXiv 1702.03118\n"
     )
 
 
-def test_show_takes_a_call_too_and_says_what_was_not_declared(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["show", "swim(k=0.7)"]) == 0
-    assert capsys.readouterr().out.startswith("swim: x/2 * (1 + k*x / sqrt(1 + (k*x)^2))\n")
+def test_show_computes_for_the_call_and_the_width(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "swim_learnable(k=1, per=unit)", "--features", "12"]) == 0
+    shown = capsys.readouterr().out
+    assert "  computed for       swim_learnable(k=1.0, per=unit)\n" in shown
+    assert "  gain               1.554325: " in shown
+    assert "  extra parameters   12 per layer of 12 units\n" in shown
+    assert "  not verified       The printed equation was not seen." in shown
+
+
+def test_show_says_what_was_sampled_and_what_is_a_surrogate(capsys: pytest.CaptureFixture[str]) -> None:
+    rl_acts.register("toy_norm", elementwise=False, surrogate=True)(_Normalised)
+    try:
+        assert main(["show", "toy_norm"]) == 0
+    finally:
+        rl_acts.unregister("toy_norm")
+    shown = capsys.readouterr().out
+    assert "  E[f(z)^2]          1.0000 ± 0.0000\n" in shown
+    assert "  Lipschitz bound    at least " in shown
+    assert "  sampled            averages over normal vectors of 64 numbers, ± standard error\n" in shown
+    assert "those of the surrogate gradient\n" in shown
+    assert "dead band   " not in shown
+
+
+def test_show_says_what_changes_the_width(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "swiglu"]) == 0
+    assert "\n  width              0.5 times the input's\n" in capsys.readouterr().out
+
+
+def test_bench_measures_what_changes_the_width(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "swiglu", "crelu", "dy_relu_b", "--shape", "4,8", "--rounds", "1"]) == 0
+    assert [row.split()[0] for row in capsys.readouterr().out.splitlines()[2:]] == ["swiglu", "crelu", "dy_relu_b"]
+
+
+def test_show_says_what_was_not_declared(capsys: pytest.CaptureFixture[str]) -> None:
     rl_acts.register("toy_bare")(nn.ReLU)
     try:
         assert main(["show", "toy_bare"]) == 0
@@ -63,6 +146,10 @@ def test_bench_measures_what_is_asked_for(capsys: pytest.CaptureFixture[str]) ->
     ("arguments", "message"),
     [
         (["show", "swimm"], "error: Unknown activation 'swimm'. Did you mean 'swim' "),
+        (
+            ["show", "relu", "--features", "0"],
+            "error: features=0 is not allowed; it must be a whole number from 1 on.\n",
+        ),
         (["bench", "swim(k=0)"], "error: swim: k=0 is not allowed; k must be a finite number above 0.\n"),
         (["bench", "--rounds", "0"], "error: rounds=0 is not allowed; it must be a whole number from 1 on.\n"),
         (["bench", "--device", "meta"], "error: --device='meta' is not allowed"),

@@ -85,10 +85,35 @@ class Counting(nn.Module):
 
 
 class Doubling(nn.Module):
-    """Changes the width."""
+    """Changes the width, as its registration says."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat((x.relu(), (-x).relu()), dim=-1)
+
+
+class Halving(nn.Module):
+    """Changes the width, as its class says."""
+
+    width_factor = 0.5
+
+    def forward(self, x: Tensor) -> Tensor:
+        a, b = x.chunk(2, dim=-1)
+        return a * b
+
+
+class Weighted(Activation):
+    """Looks at the whole row, with a weight for each feature, which starts as drawn."""
+
+    declared = (Parameter("spread", 1.0, Real(other=2.0, minimum=0.0), "of the weights' start"),)
+
+    def __init__(self, spread: float = 1.0, features: int | None = None) -> None:
+        super().__init__()
+        self.spread = self.real("spread", spread)
+        assert features is not None
+        self.weight = nn.Parameter(self.spread * torch.randn(features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * (x * self.weight).sum(-1, keepdim=True).tanh()
 
 
 @pytest.mark.parametrize("check", contract.CHECKS, ids=lambda check: check.__name__)
@@ -98,7 +123,9 @@ class Doubling(nn.Module):
         (NoisyLeaky, {"stochastic": True}),
         (Step, {"surrogate": True, "range": (0.0, 1.0)}),
         (Counting, {"stateful": True, "smoothness": "Cinf", "derivative_range": (1.0, 1.0)}),
-        (Doubling, {"changes_width": True, "elementwise": False}),
+        (Doubling, {"width_factor": 2.0, "elementwise": False}),
+        (Halving, {"elementwise": False}),
+        (Weighted, {"elementwise": False, "learnt_numbers": lambda features, **_: features}),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -136,6 +163,50 @@ class Narrowing(nn.Module):
 class RowMean(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x - x.mean() if x.numel() else x
+
+
+class CentredInTraining(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x - x.mean(0) if self.training else x
+
+
+class CentredInEvaluation(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x if self.training else x - x.mean(0)
+
+
+class MixesOnceLearnt(LearnableActivation):
+    """At the start each row is for itself."""
+
+    declared = (Parameter("a", 0.0, Real(other=2.0), "share of the mean", shape=()),)
+
+    def __init__(self, a: float = 0.0) -> None:
+        super().__init__("layer", None)
+        self.a = self.new_parameter(self.real("a", a))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.a * x.mean(0)
+
+
+class RowSquare(nn.Module):
+    """Looks at the row; the square leaves float16 although the result does not."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x / (1 + x.square().mean(-1, keepdim=True)).sqrt()
+
+
+class DrawnAnew(Activation):
+    """Its parameter is ignored; only what is drawn differs between two modules."""
+
+    declared = (Parameter("k", 1.0, Real(other=2.0, minimum=0.0), "nothing"),)
+
+    def __init__(self, k: float = 1.0) -> None:
+        super().__init__()
+        self.k = self.real("k", k)
+        self.weight = nn.Parameter(torch.randn(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.weight
 
 
 class Branching(nn.Module):
@@ -212,6 +283,14 @@ def _local_class() -> type[nn.Module]:
         (Overflowing, {}, contract.check_extremes),
         (Narrowing, {}, contract.check_shape_and_dtype),
         (RowMean, {}, contract.check_elementwise),
+        (CentredInTraining, {}, contract.check_rows_are_independent),
+        (CentredInEvaluation, {}, contract.check_rows_are_independent),
+        (MixesOnceLearnt, {}, contract.check_rows_are_independent),
+        (RowSquare, {"elementwise": False}, contract.check_extremes),
+        (Doubling, {"elementwise": False}, contract.check_shape_and_dtype),
+        (Doubling, {"elementwise": False, "width_factor": 3.0}, contract.check_shape_and_dtype),
+        (Weighted, {"elementwise": False, "learnt_numbers": lambda **_: 6}, contract.check_parameter_count),
+        (DrawnAnew, {}, contract.check_parameters_matter),
         (Branching, {}, contract.check_vmap),
         (TooMany, {}, contract.check_parameter_count),
         (_local_class(), {}, contract.check_pickle),

@@ -165,9 +165,21 @@ def test_refuses(policy_kwargs: dict[str, Any], part: str) -> None:
     assert part in str(caught.value)
 
 
+def _works_without_width(cls: type[nn.Module]) -> bool:
+    try:
+        cls()
+    except ActivationError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("name", rl_acts.names())
 def test_every_class_works_as_plain_activation_fn_or_says_why_not(name: str) -> None:
     cls = rl_acts.info(name).cls
+    if not _works_without_width(cls):
+        with pytest.raises(ActivationError, match=r"needs the layer's width.*rl_acts\.sb3\.TD3Policy"):
+            td3(activation_fn=cls)
+        return
     model = TD3("MlpPolicy", TASK, policy_kwargs={"net_arch": [8, 8], "activation_fn": cls}, **SMALL)
     assert type(model.actor.mu[1]) is cls
 
