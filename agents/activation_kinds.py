@@ -39,8 +39,13 @@ def draws_noise(module: nn.Module) -> bool:
             "rl_acts.Noisy describes them."
         )
     noisy = _is_noisy(module)
-    missing = [name for name in ("noise_shape", "from_uniform") if noisy and not hasattr(module, name)]
-    if missing:
+    # The base class has both by name alone.
+    missing = [
+        name
+        for name in ("noise_shape", "from_uniform")
+        if getattr(type(module), name, None) in {None, getattr(rl_acts.Noisy, name)}
+    ]
+    if noisy and missing:
         raise rl_acts.ActivationError(
             f"{type(module).__name__} draws noise and has no {' and no '.join(missing)}, as rl_acts.Noisy describes "
             "them. A population needs both, because its random numbers are functions of a run's seed and the update."

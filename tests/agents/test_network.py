@@ -22,8 +22,8 @@ def build(
 @pytest.mark.parametrize("per_run", [1, 2])
 @pytest.mark.parametrize("rows", [1, 32])
 def test_both_ways_agree(rows: int, per_run: int, first: bool) -> None:
-    # A population refuses what has buffers, and lays all its networks out with the same linear layers.
-    usual = [name for name in rl_acts.names() if not (rl_acts.info(name).stateful or rl_acts.info(name).changes_width)]
+    # A population lays all its networks out with the same linear layers.
+    usual = [name for name in rl_acts.names() if not rl_acts.info(name).changes_width]
     specs: list[object] = [*usual, "swim_learnable(per=unit)", "prelu(per=net)", "relu", "relu"]
     explicit, plain = build(specs, per_run, plain=False), build(specs, per_run, plain=True)
     generator = torch.Generator().manual_seed(1)
