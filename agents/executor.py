@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from agents.activation_noise import ActivationDraws
 from agents.draws import Draws
 from agents.learner import Losses
 from agents.philox import Stream, normals, words
@@ -87,6 +88,7 @@ class Eager:
         self._exploration = Draws(seeds, [Stream.EXPLORATION], sizes.action, "normal", device, dtype)
         self._sampling = Draws(seeds, [Stream.SAMPLE], sizes.batch, "bits", device, dtype)
         self._noise = Draws(seeds, learner.noise_streams, sizes.batch * sizes.action, "normal", device, dtype)
+        self._activations = ActivationDraws(learner.actor, learner.critic, seeds, sizes.batch, device, dtype)
         self._actions: Tensor | None = None
 
     def begin_acting(self, observations: NDArray[np.float64], step: int) -> None:
@@ -124,7 +126,8 @@ class Eager:
         """Make one update of every run; numbers count from 1."""
         batch = self.replay.sample(self._sampling.at(number)[0])
         noise = tuple(numbers.view(self._shape) for numbers in self._noise.at(number))
-        self.losses.update(self.learner.update(batch, noise, delayed=self.learner.delayed_is_due(number)))
+        drawn = self._activations.at(number, actor=self.learner.moves_policy(number))
+        self.losses.update(self.learner.update(batch, noise, drawn, delayed=self.learner.delayed_is_due(number)))
 
     def broken(self) -> dict[str, Tensor]:
         """Return the losses that were not finite since the last call, by name, as bools ``(P,)`` on the CPU."""
@@ -213,8 +216,9 @@ class Captured(Eager):
             self._rows = self.replay.address()
         self._number.fill_(number)
         self._stored.fill_(self.replay.steps)
-        delayed = self.learner.delayed_is_due(number)
-        self._replay_graph(f"update {delayed}", lambda: self._update(delayed=delayed))
+        # The same actor's turns for all updates of a kind.
+        delayed, actor = self.learner.delayed_is_due(number), self.learner.moves_policy(number)
+        self._replay_graph(f"update {delayed}", lambda: self._update(delayed=delayed, actor=actor))
 
     def broken(self) -> dict[str, Tensor]:
         """Return the marks that came with the last actions; see `Eager`."""
@@ -229,14 +233,15 @@ class Captured(Eager):
             for name, marks in self._marks.items():
                 self._marks_seen[name].copy_(marks, non_blocking=True)
 
-    def _update(self, *, delayed: bool) -> None:
+    def _update(self, *, delayed: bool, actor: bool) -> None:
         _, rows, actions = self._shape
         bits = words(self._seeds, Stream.SAMPLE, self._number, rows)[0]
         noise = tuple(
             normals(self._seeds, stream, self._number, rows * actions, self._dtype)[0].view(self._shape)
             for stream in self.learner.noise_streams
         )
-        losses = self.learner.update(self.replay.sample(bits, self._stored), noise, delayed=delayed)
+        drawn = self._activations.at(self._number, actor=actor)
+        losses = self.learner.update(self.replay.sample(bits, self._stored), noise, drawn, delayed=delayed)
         for name, loss in losses.items():
             self.losses.setdefault(name, torch.zeros_like(loss)).copy_(loss)
             if name not in self._marks:

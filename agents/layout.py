@@ -1,15 +1,20 @@
 """Where the weights of one multi-layer perceptron lie in one flat vector."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 # Every tensor begins at a multiple of this many numbers. PyTorch's loops take two vectors a turn, 32 numbers of float32
 # with AVX-512, and what remains goes through scalar code that rounds differently; without a remainder each network has
 # the same bits wherever it lies in a stack.
 ALIGNMENT = 64
+
+# Widths of the input and of the output of each linear layer. An activation may change the width, so what one layer puts
+# out need not be what the next takes.
+Shapes: TypeAlias = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,16 @@ class Layer:
         return numbers.view(-1, self.inputs, self.outputs)
 
 
+def shapes_of(network: nn.Sequential) -> Shapes:
+    """Return the shapes of a perceptron's linear layers."""
+    return tuple((layer.in_features, layer.out_features) for layer in linears_of(network))
+
+
+def linears_of(network: nn.Sequential) -> list[nn.Linear]:
+    """Return a perceptron's linear layers; all else in it is activations."""
+    return [module for module in network if isinstance(module, nn.Linear)]
+
+
 def aligned(count: int) -> int:
     """Return the next multiple of `ALIGNMENT` from `count` on."""
     return -(-count // ALIGNMENT) * ALIGNMENT
@@ -50,20 +65,25 @@ class Layout:
     [out, in], which suits its few outputs.
 
     Args:
-        sizes: Widths ``(in, hidden..., out)``.
+        shapes: Of the linear layers.
 
     Attributes:
-        sizes: As given.
+        shapes: As given.
         layers: One for each linear layer.
+        inputs: Width of the network's input.
+        outputs: Width of the network's output.
+        hidden: All widths between linear layers, before activations and behind them.
         total: Length of the vector, with gaps of zeros for alignment.
     """
 
-    def __init__(self, sizes: tuple[int, ...]) -> None:
-        self.sizes = sizes
+    def __init__(self, shapes: Shapes) -> None:
+        self.shapes = shapes
+        self.inputs, self.outputs = shapes[0][0], shapes[-1][1]
+        self.hidden = (*(outputs for _, outputs in shapes[:-1]), *(inputs for inputs, _ in shapes[1:]))
         layers, offset = [], 0
-        for index, (inputs, outputs) in enumerate(pairwise(sizes), start=2):
+        for index, (inputs, outputs) in enumerate(shapes, start=1):
             bias = offset + aligned(inputs * outputs)
-            layers.append(Layer(inputs, outputs, offset, bias, by_output=index == len(sizes)))
+            layers.append(Layer(inputs, outputs, offset, bias, by_output=index == len(shapes)))
             offset = bias + aligned(outputs)
         self.layers = tuple(layers)
         self.total = offset
@@ -77,14 +97,14 @@ class Layout:
             pairs.append((layer.matrix(weight), bias.unsqueeze(1)))
         return pairs
 
-    def fill(self, vector: Tensor, linears: list[torch.nn.Linear]) -> None:
+    def fill(self, vector: Tensor, linears: Sequence[nn.Linear]) -> None:
         """Copy the weights of ordinary linear layers into one vector of length `total`."""
         with torch.no_grad():
             for (weight, bias), linear in zip(self.views(vector.unsqueeze(0)), linears, strict=True):
                 weight[0].copy_(linear.weight.T)
                 bias[0, 0].copy_(linear.bias)
 
-    def extract(self, vector: Tensor, linears: list[torch.nn.Linear]) -> None:
+    def extract(self, vector: Tensor, linears: Sequence[nn.Linear]) -> None:
         """Copy one vector of length `total` into ordinary linear layers."""
         with torch.no_grad():
             for (weight, bias), linear in zip(self.views(vector.unsqueeze(0)), linears, strict=True):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 import rl_acts
 from agents.config import LARGEST_SEED, ConfigError
 from agents.hyperparameters import ALGORITHMS
+from agents.layout import Shapes, shapes_of
 from agents.network import PopulationNetwork
 from rl_acts import NetworkActivation
 
@@ -133,10 +134,12 @@ def build_stacks(setting: Setting, *, critics: int, gaussian: bool) -> tuple[Sta
 
     Returns:
         One actor and `critics` critics for each run. A run's initial weights depend on its seed alone, whatever its
-        neighbours are, and its linear layers not on its activations.
+        neighbours are, and its linear layers not on its activations, but for layers of other shapes than ReLU's, which
+        stand beside activations that change the width.
 
     Raises:
         ActivationError: An activation that does not fit the widths.
+        ConfigError: Linear layers of different shapes.
     """
     actors, values = [], []
     sizes = [setting.observation_size + setting.action_size, *setting.widths("qf"), 1]
@@ -148,14 +151,31 @@ def build_stacks(setting: Setting, *, critics: int, gaussian: bool) -> tuple[Sta
             # What an activation draws for itself must not move the linear layers' draws, so it comes after them.
             actors.append([_with_linears(_actor(setting, member.actor, gaussian=gaussian), plain_actor)])
             values.append([_with_linears(rl_acts.mlp(sizes, member.critic), plain) for plain in plain_critics])
+    for part, stacks in (("actor", actors), ("critic", values)):
+        _check_shapes(part, setting.members, stacks)
     return actors, values
 
 
 def _with_linears(network: nn.Sequential, source: nn.Sequential) -> nn.Sequential:
     for layer, drawn in zip(network, source, strict=True):
-        if isinstance(layer, nn.Linear):
+        if isinstance(layer, nn.Linear) and layer.weight.shape == cast("nn.Linear", drawn).weight.shape:
             layer.load_state_dict(drawn.state_dict())
     return network
+
+
+def _check_shapes(part: str, members: Sequence[Member], stacks: Stacks) -> None:
+    first = shapes_of(stacks[0][0])
+    for member, (network, *_) in zip(members, stacks, strict=True):
+        if (found := shapes_of(network)) != first:
+            raise ConfigError(
+                f"the members of a population need linear layers of the same shapes, but with the {part} activation "
+                f"{getattr(members[0], part)!r} they are {_shown(first)}, and with {getattr(member, part)!r} they "
+                f"are {_shown(found)}: one changes the width. Put them in separate populations."
+            )
+
+
+def _shown(shapes: Shapes) -> str:
+    return ", ".join(f"{inputs} x {outputs}" for inputs, outputs in shapes)
 
 
 def population_network(setting: Setting, stacks: Stacks, part: str, *, target: bool = False) -> PopulationNetwork:
@@ -245,11 +265,14 @@ def optimiser_state(prefix: str, optimiser: torch.optim.Adam) -> dict[str, Tenso
 
 def network_state(prefix: str, network: PopulationNetwork) -> dict[str, Tensor]:
     """Return the tensors of networks by name; writing into them changes the networks."""
-    return {f"{prefix}.{index}": leaf.detach() for index, leaf in enumerate(network.parameters())}
+    return {
+        **{f"{prefix}.{index}": leaf.detach() for index, leaf in enumerate(network.parameters())},
+        **{f"{prefix}.buffer.{index}": buffer for index, buffer in enumerate(network.buffers())},
+    }
 
 
 def move_towards(online: Sequence[PopulationNetwork], targets: Sequence[PopulationNetwork], tau: float) -> None:
-    """Polyak averaging: each target becomes (1 - tau) target + tau online."""
+    """Polyak averaging: each target becomes (1 - tau) target + tau online; buffers are for `follow` to take over."""
     with torch.no_grad():
         torch._foreach_lerp_(
             [leaf for network in targets for leaf in network.parameters()],

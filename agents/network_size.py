@@ -1,24 +1,59 @@
 """How large a run's networks are and what one update of them computes, from its configuration alone."""
 
-from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 
+import torch
+
+import rl_acts
 from agents.config import RunConfig
+from agents.layout import Shapes, shapes_of
 from envs import check_task
 
 
-def layers(config: RunConfig) -> tuple[list[int], list[int]]:
-    """Return the widths of actor and critic, from inputs to outputs.
+def layers(config: RunConfig) -> tuple[Shapes, Shapes]:
+    """Return the widths of the input and of the output of each linear layer, of the actor and of a critic.
 
     Raises:
         TaskError: The run's task cannot be built.
+        ActivationError: The activations do not fit the widths.
     """
-    task = check_task(config.task)
-    hidden = config.hyperparameters["net_arch"]
-    widths = hidden if isinstance(hidden, dict) else {"pi": hidden, "qf": hidden}
+    task, (actor, critic) = check_task(config.task), _hidden(config)
     # SAC's actor gives a mean and a standard deviation for each action.
     outputs = task.action_size * (2 if config.algorithm == "sac" else 1)
-    return [task.observation_size, *widths["pi"], outputs], [task.observation_size + task.action_size, *widths["qf"], 1]
+    return (
+        _shapes((task.observation_size, *actor, outputs), config.actor_activation),
+        _shapes((task.observation_size + task.action_size, *critic, 1), config.critic_activation),
+    )
+
+
+def changed_widths(config: RunConfig) -> str:
+    """Return what tells apart the runs of one task and algorithm that cannot train in one population, as text.
+
+    Their linear layers must have the same shapes. The text is empty for runs whose activations leave widths as they
+    are.
+
+    Raises:
+        ActivationError: The activations do not fit the widths.
+    """
+    found = []
+    for hidden, activation in zip(_hidden(config), (config.actor_activation, config.critic_activation), strict=True):
+        sizes = (1, *hidden, 1)
+        shapes = _shapes(sizes, activation)
+        found.append("" if shapes == tuple(pairwise(sizes)) else ",".join(f"{i}x{o}" for i, o in shapes))
+    return "/".join(found) if any(found) else ""
+
+
+def _hidden(config: RunConfig) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    hidden = config.hyperparameters["net_arch"]
+    return (tuple(hidden["pi"]), tuple(hidden["qf"])) if isinstance(hidden, dict) else (tuple(hidden), tuple(hidden))
+
+
+@lru_cache(maxsize=256)
+def _shapes(sizes: tuple[int, ...], activation: str | tuple[str, ...]) -> Shapes:
+    # What an activation does to the widths is known best from a network built with it; it draws from nobody's stream.
+    with torch.random.fork_rng(devices=[]):
+        return shapes_of(rl_acts.mlp(sizes, activation))
 
 
 def parameters(config: RunConfig) -> int:
@@ -52,13 +87,13 @@ def _critics(config: RunConfig) -> int:
     return 1 if config.algorithm == "ddpg" else 2
 
 
-def _weights(widths: Sequence[int]) -> int:
-    return sum(before * after for before, after in pairwise(widths))
+def _weights(shapes: Shapes) -> int:
+    return sum(before * after for before, after in shapes)
 
 
-def _parameters(widths: Sequence[int]) -> int:
-    return _weights(widths) + sum(widths[1:])
+def _parameters(shapes: Shapes) -> int:
+    return _weights(shapes) + sum(after for _, after in shapes)
 
 
-def _both_ways(widths: Sequence[int]) -> int:
-    return 3 * _weights(widths) - widths[0] * widths[1]
+def _both_ways(shapes: Shapes) -> int:
+    return 3 * _weights(shapes) - shapes[0][0] * shapes[0][1]

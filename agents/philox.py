@@ -30,6 +30,7 @@ class Stream(IntEnum):
     TARGET_NOISE = 3
     POLICY = 4
     NEXT_POLICY = 5
+    ACTIVATION = 6
 
 
 def philox(counter: tuple[Tensor, Tensor, Tensor, Tensor], key: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
@@ -55,23 +56,28 @@ def philox(counter: tuple[Tensor, Tensor, Tensor, Tensor], key: tuple[Tensor, Te
     return c0, c1.bitwise_and_(_LOW), c2, c3.bitwise_and_(_LOW)
 
 
-def words(seeds: Tensor, stream: Stream, steps: Tensor, count: int) -> Tensor:
+def words(seeds: Tensor, stream: Stream, steps: Tensor, count: int, slots: Tensor | None = None) -> Tensor:
     """Return 32-bit words.
 
     Args:
         seeds: Of the runs, int64 in [0, 2^32), shape ``(P,)``.
         stream: What for.
         steps: int64 from 0, shape ``(T,)``.
-        count: Words per run and step, n.
+        count: Words per run, step and slot, n.
+        slots: Which of the stream's independent parts to draw from, int64 in [0, 2^24), shape ``(S,)``; None for the
+            first alone.
 
     Returns:
-        int64 in [0, 2^32), shape ``(T, P, n)``. Word i of a run at a step does not depend on n.
+        int64 in [0, 2^32), shape ``(T, P, S n)``, slot by slot. Word i of a run at a step in a slot depends neither on
+        n nor on the other slots.
     """
     blocks = torch.arange((count + 3) // 4, device=seeds.device)
-    step = steps.view(-1, 1, 1)
-    counter = (blocks.view(1, 1, -1), step & _LOW, (step >> 32) & _LOW, torch.full_like(step, int(stream)))
-    four = philox(counter, (seeds.view(1, -1, 1), torch.full_like(seeds, _TAG).view(1, -1, 1)))
-    return torch.stack(four, dim=-1).flatten(-2)[..., :count]
+    step = steps.view(-1, 1, 1, 1)
+    last = torch.full_like(step, int(stream)) if slots is None else int(stream) + (slots.view(1, 1, -1, 1) << 8)
+    counter = (blocks.view(1, 1, 1, -1), step & _LOW, (step >> 32) & _LOW, last)
+    four = philox(counter, (seeds.view(1, -1, 1, 1), torch.full_like(seeds, _TAG).view(1, -1, 1, 1)))
+    found = torch.stack(four, dim=-1).flatten(-2)[..., :count]
+    return found.squeeze(2) if slots is None else found.flatten(2)
 
 
 def uniform(bits: Tensor, dtype: torch.dtype) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 import rl_acts
 from agents.config import RunConfig
 from agents.files import read_json, write_bytes_atomically, write_json_atomically
+from agents.layout import linears_of
 from agents.machine import versions
 
 WEIGHTS_FILE = "policy.safetensors"
@@ -49,7 +50,8 @@ class Policy(nn.Module):
         widths = manifest["actor_widths"]
         self.actor = rl_acts.mlp([observations, *widths, actions], manifest["actor_activation"])
         # SAC's actor has a second head, which the deterministic policy does not use but training would go on from.
-        self.log_std = nn.Linear(widths[-1], actions) if manifest["algorithm"] == "sac" else None
+        before = linears_of(self.actor)[-1].in_features
+        self.log_std = nn.Linear(before, actions) if manifest["algorithm"] == "sac" else None
         sizes = [observations + actions, *manifest["critic_widths"], 1]
         self.critics = nn.ModuleList(
             rl_acts.mlp(sizes, manifest["critic_activation"]) for _ in range(manifest["critics"])

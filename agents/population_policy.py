@@ -25,7 +25,7 @@ def policy_of(population: Population, run: int, config: RunConfig) -> tuple[Poli
     """
     learner = population.learner
     low, high = population.action_bounds
-    manifest = policy_manifest(config, learner.actor.layout.sizes[0], low, high)
+    manifest = policy_manifest(config, learner.actor.layout.inputs, low, high)
     if isinstance(learner, SAC):
         manifest["entropy_coefficient"] = float(learner.log_entropy_coefficient.detach()[run].exp())
     policy = Policy(manifest)

@@ -12,6 +12,7 @@ import math
 import torch
 from torch import Tensor
 
+from agents.activation_noise import ActivationNoise, NetworkUniforms, no_noise
 from agents.layout import ALIGNMENT
 from agents.learner import (
     Batch,
@@ -97,33 +98,44 @@ class SAC:
         del update
         return True
 
-    def _sample(self, observations: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    def _sample(
+        self, observations: Tensor, noise: Tensor, uniforms: NetworkUniforms | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Return actions ``(P, B, A)`` and the logarithms of their densities ``(P, B)``."""
-        mean, log_std = self.actor(observations)[:, 0].chunk(2, dim=-1)
+        mean, log_std = self.actor(observations, uniforms=uniforms)[:, 0].chunk(2, dim=-1)
         log_std = log_std.clamp(_LOG_STD_MIN, _LOG_STD_MAX)
         actions = torch.tanh(mean + log_std.exp() * noise)
         gaussian = -0.5 * noise.square() - log_std - 0.5 * math.log(2.0 * math.pi)
         return actions, (gaussian - (1.0 - actions.square() + _EPSILON).log()).sum(-1)
 
-    def update(self, batch: Batch, noise: tuple[Tensor, ...], *, delayed: bool = True) -> Losses:
+    def update(
+        self,
+        batch: Batch,
+        noise: tuple[Tensor, ...],
+        activation_noise: ActivationNoise | None = None,
+        *,
+        delayed: bool = True,
+    ) -> Losses:
         """Make one update of every run.
 
         Args:
             batch: Transitions.
             noise: Standard normal numbers for the actions at the observations and at the next ones, each of shape
                 ``(P, B, A)``.
+            activation_noise: As `agents.activation_noise.ActivationDraws` makes it; None if no activation draws any.
             delayed: Whether it is the targets' turn.
 
         Returns:
             ``critic_loss``, ``actor_loss`` and ``ent_coef``, shape ``(P,)``.
         """
-        actions, log_density = self._sample(batch.observations, noise[0])
+        drawn = activation_noise or ActivationNoise(no_noise(self.actor), no_noise(self.critic))
+        actions, log_density = self._sample(batch.observations, noise[0], drawn.actor)
         coefficient = self.log_entropy_coefficient.detach().exp()
         self._update_entropy_coefficient(log_density.detach())
 
         with torch.no_grad():
             targets = self._targets(batch, noise[1], coefficient)
-        critic_loss = self._critic_loss(batch, targets)
+        critic_loss = self._critic_loss(batch, targets, drawn.critic)
         self.critic.gradients(critic_loss.sum())
         self._critic_optimiser.step()
 
@@ -132,6 +144,7 @@ class SAC:
         self._actor_optimiser.step()
         if delayed:
             move_towards((self.critic,), (self.critic_target,), self._tau)
+        self.critic_target.follow(self.critic)
         return {"critic_loss": critic_loss.detach(), "actor_loss": actor_loss.detach(), "ent_coef": coefficient}
 
     def _targets(self, batch: Batch, noise: Tensor, coefficient: Tensor) -> Tensor:
@@ -142,9 +155,9 @@ class SAC:
         targets: Tensor = batch.rewards + (1.0 - batch.terminated) * self._gamma * next_values
         return targets
 
-    def _critic_loss(self, batch: Batch, targets: Tensor) -> Tensor:
+    def _critic_loss(self, batch: Batch, targets: Tensor, uniforms: NetworkUniforms) -> Tensor:
         """Half of the mean squared error, summed over a run's critics, ``(P,)``."""
-        values = self.critic(batch.observations, batch.actions).squeeze(-1)
+        values = self.critic(batch.observations, batch.actions, uniforms=uniforms).squeeze(-1)
         return 0.5 * (values - targets.unsqueeze(1)).square().mean(2).sum(1)
 
     def _actor_loss(self, observations: Tensor, actions: Tensor, log_density: Tensor, coefficient: Tensor) -> Tensor:

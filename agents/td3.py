@@ -8,6 +8,7 @@ with one critic, no target noise and no delay.
 import torch
 from torch import Tensor
 
+from agents.activation_noise import ActivationNoise, NetworkUniforms, no_noise
 from agents.learner import (
     Batch,
     Losses,
@@ -67,29 +68,41 @@ class TD3:
         """Return whether the update of this number, from 1, changes the actor."""
         return self.delayed_is_due(update)
 
-    def update(self, batch: Batch, noise: tuple[Tensor, ...], *, delayed: bool) -> Losses:
+    def update(
+        self,
+        batch: Batch,
+        noise: tuple[Tensor, ...],
+        activation_noise: ActivationNoise | None = None,
+        *,
+        delayed: bool,
+    ) -> Losses:
         """Make one update of every run.
 
         Args:
             batch: Transitions.
             noise: Standard normal numbers for the target actions, shape ``(P, B, A)``.
+            activation_noise: As `agents.activation_noise.ActivationDraws` makes it; None if no activation draws any.
             delayed: Whether it is the actor's turn, and the targets'.
 
         Returns:
             ``critic_loss`` and, if the actor was updated, ``actor_loss``, shape ``(P,)``.
         """
+        drawn = activation_noise or ActivationNoise(no_noise(self.actor), no_noise(self.critic))
         with torch.no_grad():
             targets = self._targets(batch, noise[0])
-        critic_loss = self._critic_loss(batch, targets)
+        critic_loss = self._critic_loss(batch, targets, drawn.critic)
         self.critic.gradients(critic_loss.sum())
         self._critic_optimiser.step()
         if not delayed:
+            self.critic_target.follow(self.critic)
             return {"critic_loss": critic_loss.detach()}
 
-        actor_loss = self._actor_loss(batch.observations)
+        actor_loss = self._actor_loss(batch.observations, drawn.actor)
         self.actor.gradients(actor_loss.sum())
         self._actor_optimiser.step()
         move_towards((self.critic, self.actor), (self.critic_target, self.actor_target), self._tau)
+        self.critic_target.follow(self.critic)
+        self.actor_target.follow(self.actor)
         return {"critic_loss": critic_loss.detach(), "actor_loss": actor_loss.detach()}
 
     def _targets(self, batch: Batch, noise: Tensor) -> Tensor:
@@ -101,14 +114,15 @@ class TD3:
         targets: Tensor = batch.rewards + (1.0 - batch.terminated) * self._gamma * next_values
         return targets
 
-    def _critic_loss(self, batch: Batch, targets: Tensor) -> Tensor:
+    def _critic_loss(self, batch: Batch, targets: Tensor, uniforms: NetworkUniforms) -> Tensor:
         """Mean squared error, summed over a run's critics, ``(P,)``."""
-        values = self.critic(batch.observations, batch.actions).squeeze(-1)
+        values = self.critic(batch.observations, batch.actions, uniforms=uniforms).squeeze(-1)
         return (values - targets.unsqueeze(1)).square().mean(2).sum(1)
 
-    def _actor_loss(self, observations: Tensor) -> Tensor:
+    def _actor_loss(self, observations: Tensor, uniforms: NetworkUniforms) -> Tensor:
         """Minus the first critic's opinion of the policy's actions, ``(P,)``."""
-        values = self.critic(observations, self.act(observations), learn=False, first=True)
+        actions = torch.tanh(self.actor(observations, uniforms=uniforms))[:, 0]
+        values = self.critic(observations, actions, learn=False, first=True)
         return -values.mean((1, 2, 3))
 
     def state(self) -> dict[str, Tensor]:

@@ -7,7 +7,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import TypeAlias
 
+import rl_acts
+from agents import RunConfig
 from agents.files import read_json
+from agents.network_size import changed_widths
 from agents.run_folder import (
     CHECKPOINT_FOLDER,
     EVALUATIONS_FILE,
@@ -19,14 +22,29 @@ from agents.run_folder import (
 from experiments.registry import Entry, Key, Standing, say
 
 COHORTS_FOLDER = "cohorts"
-# Task and algorithm: what the runs of a cohort share.
-Group: TypeAlias = tuple[str, str]
+# Task and algorithm, and the widths where activations change them: what the runs of a cohort share.
+Group: TypeAlias = tuple[str, ...]
+GroupOf: TypeAlias = Callable[[Key], Group]
+
+
+def group_of(config: RunConfig) -> Group:
+    """Return what a run shares with all that can train in one cohort with it."""
+    try:
+        widths = changed_widths(config)
+    except rl_acts.ActivationError:
+        # The run's own process says what is wrong with it.
+        widths = ""
+    return (config.task, config.algorithm, *([widths] if widths else []))
+
+
+def _by_key(key: Key) -> Group:
+    return key[:2]
 
 
 def cohort_sizes(
-    waiting: Sequence[Key], going_on: int, workers: int, most: Callable[[Group], int]
+    waiting: Sequence[Key], going_on: int, workers: int, most: Callable[[Group], int], group: GroupOf = _by_key
 ) -> dict[Group, list[int]]:
-    """Return the sizes of new cohorts for each task and algorithm, in the order in which they begin.
+    """Return the sizes of new cohorts for each group, in the order in which they begin.
 
     Cohorts are as large as they may be, but so many that every worker has one, in whole rounds: 11 runs on two workers
     are not ten and one, but six and five.
@@ -35,47 +53,52 @@ def cohort_sizes(
         waiting: Keys of the runs that begin from their start.
         going_on: How many cohorts go on from a checkpoint.
         workers: Most cohorts at once.
-        most: Largest size of a cohort of one task and algorithm.
+        most: Largest size of a cohort of one group.
+        group: Of a run; without it, task and algorithm.
 
     >>> cohort_sizes([("Hopper-v5", "td3", "relu", seed) for seed in range(5)], 0, 2, lambda group: 10)
     {('Hopper-v5', 'td3'): [3, 2]}
     """
-    runs = Counter(key[:2] for key in waiting)
+    runs = Counter(map(group, waiting))
     if not runs:
         return {}
-    parts = {group: -(-count // most(group)) for group, count in runs.items()}
+    parts = {each: -(-count // most(each)) for each, count in runs.items()}
     rounds = -(-(sum(parts.values()) + going_on) // workers)
     wanted = min(rounds * workers - going_on, sum(runs.values()))
     while sum(parts.values()) < wanted:
-        longest = max(runs, key=lambda group: runs[group] / parts[group])
+        longest = max(runs, key=lambda each: runs[each] / parts[each])
         parts[longest] += 1
     return {
-        group: [count // parts[group] + (part < count % parts[group]) for part in range(parts[group])]
-        for group, count in runs.items()
+        each: [count // parts[each] + (part < count % parts[each]) for part in range(parts[each])]
+        for each, count in runs.items()
     }
 
 
 class Sizes:
-    """Says how large the next new cohort of a task and algorithm is.
+    """Says how large the next new cohort of a group is.
 
     Args:
-        sizes: By task and algorithm, in order; the last holds for all that follow, and one where nothing is said.
+        sizes: By group, in order; the last holds for all that follow, and one where nothing is said.
+        group: Of a run; without it, task and algorithm.
     """
 
-    def __init__(self, sizes: Mapping[Group, Sequence[int]]) -> None:
-        self._left = {group: list(found) for group, found in sizes.items()}
+    def __init__(self, sizes: Mapping[Group, Sequence[int]], group: GroupOf = _by_key) -> None:
+        self._left = {each: list(found) for each, found in sizes.items()}
+        self._group = group
 
     def __call__(self, key: Key) -> int:
         """Return the size of the cohort whose first run has this key, to be asked once for each."""
-        left = self._left.get(key[:2], [1])
+        left = self._left.get(self._group(key), [1])
         return left.pop(0) if len(left) > 1 else left[0]
 
 
-def new_cohorts(waiting: Sequence[Key], sizes: Mapping[Group, Sequence[int]]) -> list[list[Key]]:
+def new_cohorts(
+    waiting: Sequence[Key], sizes: Mapping[Group, Sequence[int]], group: GroupOf = _by_key
+) -> list[list[Key]]:
     """Return the cohorts in the order in which they will be claimed."""
-    left, cohorts, size = list(waiting), [], Sizes(sizes)
+    left, cohorts, size = list(waiting), [], Sizes(sizes, group)
     while left:
-        cohort = [key for key in left if key[:2] == left[0][:2]][: size(left[0])]
+        cohort = [key for key in left if group(key) == group(left[0])][: size(left[0])]
         left = [key for key in left if key not in set(cohort)]
         cohorts.append(cohort)
     return cohorts

@@ -3,7 +3,7 @@
 import secrets
 import socket
 import sqlite3
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
@@ -196,14 +196,15 @@ class Registry:
         wanted: Container[Key],
         size: Callable[[Key], int] = lambda _key: 1,
         standing: Callable[[Sequence[Entry]], Standing] = lambda _cohort: Standing.LOST,
+        group: Callable[[Key], Hashable] = lambda key: key[:2],
     ) -> Claim | None:
         """Take the next runs that nobody does: first a cohort that goes on, then a new one, in the study's order.
 
         Args:
             wanted: Keys of the runs that the caller can do; another process may have let the study grow by others.
-            size: Most runs of a new cohort whose first run has this key, asked once if there is one. Runs of one task
-                and algorithm share a cohort.
+            size: Most runs of a new cohort whose first run has this key, asked once if there is one.
             standing: Of a cohort that has begun before, given all its runs in their order.
+            group: What the runs of a cohort share; without it, task and algorithm.
 
         Returns:
             The cohort, or None if there is nothing to take.
@@ -224,7 +225,7 @@ class Registry:
             ]
             if not new:
                 return None
-            alike = [key for key in new if key[:2] == new[0][:2]]
+            alike = [key for key in new if group(key) == group(new[0])]
             return self._take(database, _new_cohort(new[0]), alike[: size(new[0])])
 
     def _take(self, database: sqlite3.Connection, cohort: str, keys: Sequence[Key]) -> Claim:

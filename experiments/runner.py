@@ -15,7 +15,7 @@ from agents.files import read_json
 from agents.run_folder import FINAL_STATES, RUN_FILE, run_path
 from agents.worker import SECONDS_TO_SAVE
 from experiments.budget import Budget
-from experiments.cohorts import Group, Sizes, remove_useless_checkpoints, standing
+from experiments.cohorts import Group, Sizes, group_of, remove_useless_checkpoints, standing
 from experiments.display import Display
 from experiments.overview import RunView, view, views
 from experiments.registry import Claim, Entry, Key, Registry, run_key
@@ -38,7 +38,7 @@ class Plan:
         device: For every run that is started now.
         workers: Most cohorts at once.
         command: The command that the user gave.
-        sizes: Most runs of new cohorts in their order, by task and algorithm; one, where nothing is said.
+        sizes: Most runs of new cohorts in their order, by group; one, where nothing is said.
         sharing: How many processes share the machine.
         budget: Time that the command may take; None for as long as it needs.
     """
@@ -77,7 +77,8 @@ class Supervisor:
         self._configs: Mapping[Key, RunConfig] = {
             run_key(config): dataclasses.replace(config, device=plan.device) for config in plan.configs
         }
-        self._sizes = Sizes(plan.sizes)
+        self._groups = {key: group_of(config) for key, config in self._configs.items()}
+        self._sizes = Sizes(plan.sizes, self._groups.__getitem__)
         self._steps = plan.configs[0].steps
         # Counted, not flagged: a second signal wants an answer too.
         self._signals_seen = 0
@@ -136,7 +137,10 @@ class Supervisor:
                 return False
             self._settle_abandoned()
             claim = self._registry.claim(
-                self._configs, self._sizes, lambda members: standing(self._plan.folder, members)
+                self._configs,
+                self._sizes,
+                lambda members: standing(self._plan.folder, members),
+                self._groups.__getitem__,
             )
             if claim is None:
                 return False

@@ -9,7 +9,7 @@ import torch
 from agents import RunConfig
 from agents.memory import available_bytes, bytes_per_row, bytes_per_run, replay_rows
 from agents.run_folder import FINAL_STATES
-from experiments.cohorts import Group, cohort_sizes, has_checkpoint, new_cohorts
+from experiments.cohorts import Group, GroupOf, cohort_sizes, group_of, has_checkpoint, new_cohorts
 from experiments.estimate import say_bytes
 from experiments.finished_runs import lost
 from experiments.problems import InputError
@@ -42,7 +42,7 @@ class Schedule:
     Attributes:
         going_on: Runs of each cohort that goes on from a checkpoint, or that another command trains.
         beginning: Runs of each new cohort.
-        sizes: Most runs of new cohorts in their order, by task and algorithm.
+        sizes: Most runs of new cohorts in their order, by group.
         at_once: How many processes share the machine.
         memory: Bytes that the runs trained at once will need.
         available: Bytes that there are.
@@ -96,16 +96,19 @@ def make_schedule(folder: Path, entries: Sequence[Entry], configs: Mapping[Key, 
             else:
                 waiting.append(key)
     runs = len(waiting) + len(going_on)
-    memory = _Memory(configs, limits, max(1, min(limits.workers, runs)))
+    groups = {key: group_of(config) for key, config in configs.items()}
+    memory = _Memory(configs, groups.__getitem__, limits, max(1, min(limits.workers, runs)))
     sizes = (
         memory.wanted(waiting, limits.cohort)
         if limits.cohort is not None
-        else cohort_sizes(waiting, len(going_on), limits.workers, lambda group: memory.most(waiting, group))
+        else cohort_sizes(
+            waiting, len(going_on), limits.workers, lambda group: memory.most(waiting, group), groups.__getitem__
+        )
     )
-    beginning = new_cohorts(waiting, sizes)
+    beginning = new_cohorts(waiting, sizes, groups.__getitem__)
     for cohort in going_on.values():
         # Should its checkpoint be of no use, its runs begin again together.
-        sizes.setdefault(cohort[0][:2], [len(cohort)])
+        sizes.setdefault(groups[cohort[0]], [len(cohort)])
     cohorts = [*going_on.values(), *beginning]
     needs = sorted((sum(bytes_per_run(configs[key]) for key in cohort) for cohort in cohorts), reverse=True)
     at_once = max(1, min(limits.workers, len(cohorts)))
@@ -115,8 +118,9 @@ def make_schedule(folder: Path, entries: Sequence[Entry], configs: Mapping[Key, 
 class _Memory:
     """How many runs of each kind fit into the part of the memory that one process may have."""
 
-    def __init__(self, configs: Mapping[Key, RunConfig], limits: Limits, processes: int) -> None:
+    def __init__(self, configs: Mapping[Key, RunConfig], group: GroupOf, limits: Limits, processes: int) -> None:
         self._configs = configs
+        self._group = group
         self._limits = limits
         self._processes = processes
         config = next(iter(configs.values()))
@@ -135,19 +139,19 @@ class _Memory:
         return 1 if self._single else min(fitting, _MOST_ON_CUDA if self._device.type == "cuda" else _MOST_ON_CPU)
 
     def wanted(self, waiting: Sequence[Key], size: int) -> dict[Group, list[int]]:
-        """Return the size that the user wants for each task and algorithm."""
+        """Return the size that the user wants for each group."""
         if self._single and size > 1:
             raise InputError(f"--cohort {size}: the engine sb3 trains one run per process; allowed is 1.")
         sizes = {}
-        for group in dict.fromkeys(key[:2] for key in waiting):
-            config, runs = self._one(waiting, group), sum(key[:2] == group for key in waiting)
+        for group in dict.fromkeys(map(self._group, waiting)):
+            config, runs = self._one(waiting, group), sum(self._group(key) == group for key in waiting)
             if min(size, runs) * bytes_per_run(config) > self._share:
                 raise InputError(self._too_large(config, min(size, runs)))
             sizes[group] = [size]
         return sizes
 
     def _one(self, waiting: Sequence[Key], group: Group) -> RunConfig:
-        return self._configs[next(key for key in waiting if key[:2] == group)]
+        return self._configs[next(key for key in waiting if self._group(key) == group)]
 
     def _too_large(self, config: RunConfig, runs: int) -> str:
         need, row = bytes_per_run(config), bytes_per_row(config)

@@ -115,6 +115,10 @@ class Noisy(nn.Module):
     Noise is drawn only in training mode while gradients are recorded: target networks, acting and evaluation, and the
     next actions of a temporal-difference target see the evaluation form, so targets carry no extra noise.
 
+    A class says by `noise_shape` how many numbers a call needs and by `from_uniform` what becomes of them, and its
+    ``forward(x, noise=None)`` takes the noise. So whoever has random numbers of their own, as a population of runs
+    with counter-based ones, calls ``forward(x, from_uniform(numbers))``.
+
     Attributes:
         generator: Source of the noise; None for PyTorch's global one. Set it to make noise reproducible. It belongs to
             the process, not to the module: copies and files do not carry it.
@@ -122,9 +126,18 @@ class Noisy(nn.Module):
 
     generator: torch.Generator | None = None
 
+    def noise_shape(self, x_shape: torch.Size) -> torch.Size:
+        """Return the shape of the noise of one call for pre-activations of a shape."""
+        raise NotImplementedError
+
+    def from_uniform(self, u: Tensor) -> Tensor:
+        """Return the noise that numbers drawn uniformly from (0, 1), shaped as `noise_shape` says, stand for."""
+        raise NotImplementedError
+
     def draw(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         """Return the noise of one call for pre-activations like `x`."""
-        raise NotImplementedError
+        shape = self.noise_shape(x.shape)
+        return self.from_uniform(torch.rand(shape, generator=generator, dtype=x.dtype, device=x.device))
 
     def noise_for(self, x: Tensor, noise: Tensor | None) -> Tensor | None:
         """Return the noise that a call has to use: what it was given, or a draw, or None for the evaluation form."""

@@ -219,7 +219,8 @@ class ActivationInfo:
         unverified: What could not be checked against the source, or None.
         elementwise: Whether f acts on each number alone.
         stochastic: Whether training draws noise. The module then has `draw(x, generator)`, and `forward(x, noise)`
-            takes the noise as a tensor (None: it draws its own).
+            takes the noise as a tensor (None: it draws its own). With `noise_shape` and `from_uniform` too, as `Noisy`
+            describes them, it can be trained in a population of runs.
         surrogate: Whether the gradient is a surrogate, not the derivative.
         stateful: Whether buffers change in training. An entry that rewrites its own parameters in training says so by
             an integer buffer `phase` that changes with each rewrite; `rl_acts.sb3` then copies them to the target.

@@ -329,10 +329,14 @@ class RationalNoisy(Noisy, _RationalBase):
         super().__init__(init, fit, degrees, per, features)
         self.spread = self.real("spread", spread)
 
-    def draw(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Return one factor for each of the numerator's coefficients, in the dtype of `x`."""
-        uniform = torch.rand(self.a.shape, generator=generator, dtype=x.dtype, device=x.device)
-        return 1.0 + self.spread * (2.0 * uniform - 1.0)
+    def noise_shape(self, x_shape: torch.Size) -> torch.Size:
+        """Return the shape of the numerator's coefficients, whatever that of the pre-activations is."""
+        del x_shape
+        return self.a.shape
+
+    def from_uniform(self, u: Tensor) -> Tensor:
+        """Return one factor for each of the numerator's coefficients, in [1 - spread, 1 + spread]."""
+        return 1.0 + self.spread * (2.0 * u - 1.0)
 
     def forward(self, x: Tensor, noise: Tensor | None = None) -> Tensor:
         """Map pre-activations ``(..., features)`` to the same shape; `noise` multiplies `a`."""

@@ -29,9 +29,9 @@ class _RandomSlope(Noisy, Activation):
         """The slope of the evaluation form."""
         return 0.5 * (self.lower + self.upper)
 
-    def _uniform(self, shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None) -> Tensor:
-        drawn = torch.rand(shape, generator=generator, dtype=like.dtype, device=like.device)
-        return self.lower + (self.upper - self.lower) * drawn
+    def from_uniform(self, u: Tensor) -> Tensor:
+        """Return the slopes that numbers drawn uniformly from (0, 1) stand for."""
+        return self.lower + (self.upper - self.lower) * u
 
 
 @register(
@@ -70,9 +70,9 @@ class RReLU(_RandomSlope):
         super().__init__()
         self._set_bounds(lower, upper)
 
-    def draw(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Return a slope for each number of `x`."""
-        return self._uniform(tuple(x.shape), x, generator)
+    def noise_shape(self, x_shape: torch.Size) -> torch.Size:
+        """Return the shape of `x`: a slope for each of its numbers."""
+        return x_shape
 
     def forward(self, x: Tensor, noise: Tensor | None = None) -> Tensor:
         """Map pre-activations of any shape to the same shape.
@@ -134,9 +134,10 @@ class RandomisedSmoothLeaky(_RandomSlope):
         self.c = self.real("c", c)
         self.p = self.real("p", p)
 
-    def draw(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Return one slope, of shape ``()``, for all numbers of `x`."""
-        return self._uniform((), x, generator)
+    def noise_shape(self, x_shape: torch.Size) -> torch.Size:
+        """Return the shape of one slope for all numbers of `x`, ``()``."""
+        del x_shape
+        return torch.Size()
 
     def forward(self, x: Tensor, noise: Tensor | None = None) -> Tensor:
         """Map pre-activations of any shape to the same shape.

@@ -22,10 +22,9 @@ def build(
 @pytest.mark.parametrize("per_run", [1, 2])
 @pytest.mark.parametrize("rows", [1, 32])
 def test_both_ways_agree(rows: int, per_run: int, first: bool) -> None:
-    # A population takes no noise and no buffers.
-    entries = [entry for entry in map(rl_acts.info, rl_acts.names()) if not (entry.stochastic or entry.stateful)]
-    names = [entry.name for entry in entries if not entry.changes_width]
-    specs: list[object] = [*names, "swim_learnable(per=unit)", "prelu(per=net)", "relu", "relu"]
+    # A population lays all its networks out with the same linear layers.
+    usual = [name for name in rl_acts.names() if not rl_acts.info(name).changes_width]
+    specs: list[object] = [*usual, "swim_learnable(per=unit)", "prelu(per=net)", "relu", "relu"]
     explicit, plain = build(specs, per_run, plain=False), build(specs, per_run, plain=True)
     generator = torch.Generator().manual_seed(1)
     left = torch.randn(len(specs), rows, 3, generator=generator)
@@ -85,21 +84,6 @@ def test_anybodys_module_is_what_it_is(make_one: Callable[[], nn.Module]) -> Non
     views = network.layout.views(gradients[0].sum(0, keepdim=True))
     assert own[0] is not None
     assert torch.allclose(views[0][0][0].T, own[0], atol=1e-4)
-
-
-class WithBuffer(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("seen", torch.zeros(1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x
-
-
-def test_activations_with_buffers_are_refused() -> None:
-    network = nn.Sequential(nn.Linear(2, 2), WithBuffer(), nn.Linear(2, 1))
-    with pytest.raises(rl_acts.ActivationError, match=r"WithBuffer has buffers \(seen\)"):
-        PopulationNetwork([[network]], ["a"])
 
 
 def test_copies_of_networks_are_their_own() -> None:

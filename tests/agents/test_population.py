@@ -251,7 +251,7 @@ def test_counts_steps_and_updates_as_stable_baselines3_does() -> None:
 def test_warm_up_actions_are_random_and_the_policy_acts_afterwards() -> None:
     population = make("td3", [("relu", 0), ("relu", 1)], hyperparameters={"exploration_noise": 0.0})
     population.train(40)
-    begin = population.learner.actor.layout.sizes[0]
+    begin = population.learner.actor.layout.inputs
     warm_up = population.replay.state()["rows"][:, :40, begin : begin + 3]
     assert float(warm_up.std()) == pytest.approx(3**-0.5, abs=0.05)
     before = population.learner.act(torch.from_numpy(population._observations).float().unsqueeze(1))[:, 0]
@@ -264,7 +264,7 @@ def test_exploration_noise_has_its_scale() -> None:
         "td3", [("relu", 0)], hyperparameters={"exploration_noise": 0.2, "learning_starts": 0, "net_arch": [4]}
     )
     noisy.train(1)
-    begin = noisy.learner.actor.layout.sizes[0]
+    begin = noisy.learner.actor.layout.inputs
     observation = noisy.replay.state()["rows"][:, :1, :begin]
     other = make(
         "td3", [("relu", 0)], hyperparameters={"exploration_noise": 0.0, "learning_starts": 0, "net_arch": [4]}

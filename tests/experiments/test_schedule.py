@@ -9,14 +9,17 @@ import pytest
 import torch
 
 from agents import RunConfig, memory
+from agents.network_size import flops_per_update, layers, parameters
 from agents.run_folder import checkpoint_file, locked
 from experiments import preview, schedule
 from experiments.budget import Budget, read_budget
 from experiments.cli import main
 from experiments.cohorts import (
+    Sizes,
     checkpoint_folder,
     checkpoint_mark,
     cohort_sizes,
+    group_of,
     has_checkpoint,
     new_cohorts,
     remove_useless_checkpoints,
@@ -34,7 +37,7 @@ from experiments.estimate import (
     total_seconds,
 )
 from experiments.problems import InputError
-from experiments.registry import Entry, Key, Standing, run_key
+from experiments.registry import Entry, Key, Registry, Standing, run_key
 from experiments.schedule import Limits, make_schedule
 
 _CPU = torch.device("cpu")
@@ -102,6 +105,43 @@ def test_new_cohorts_are_in_the_order_in_which_they_are_claimed() -> None:
     a, b = _keys(A=3), _keys(B=2)
     mixed = [a[0], b[0], a[1], b[1], a[2]]
     assert new_cohorts(mixed, {("A", "td3"): [2, 5], ("B", "td3"): [5]}) == [[a[0], a[1]], b, [a[2]]]
+
+
+def test_arms_of_other_widths_have_cohorts_of_their_own(tmp_path: Path) -> None:
+    arms = {"relu": ("relu", "relu"), "glu": ("glu", "relu"), "crelu": ("crelu", "crelu"), "swiglu": ("swiglu", "relu")}
+    configs = {
+        run_key(config): config
+        for arm, (actor, critic) in arms.items()
+        for config in (_config(seed, arm=arm, actor_activation=actor, critic_activation=critic) for seed in range(2))
+    }
+    relu, glu, crelu, swiglu = ([key for key in configs if key[2] == arm] for arm in ("relu", "glu", "crelu", "swiglu"))
+    assert group_of(configs[relu[0]]) == _GROUP
+    assert group_of(configs[glu[0]]) == (*_GROUP, "1x512,256x512,256x1/")
+    assert group_of(configs[crelu[0]]) == (*_GROUP, "1x128,256x128,256x1/1x128,256x128,256x1")
+    found = make_schedule(tmp_path, [], configs, Limits(_CPU, workers=1))
+    assert found.beginning == [relu, [*glu, *swiglu], crelu]
+    registry = Registry(tmp_path / "study.sqlite")
+    registry.add(configs.values())
+    size = Sizes(found.sizes, lambda key: group_of(configs[key]))
+    claims = [registry.claim(configs, size, group=lambda key: group_of(configs[key])) for _ in range(4)]
+    assert [claim and [entry.key for entry in claim.entries] for claim in claims] == [*found.beginning, None]
+
+
+def test_what_an_activation_does_not_fit_is_left_to_the_run() -> None:
+    assert group_of(_config(actor_activation=("relu", "relu", "relu"))) == _GROUP
+
+
+def test_sizes_count_the_layers_that_are_built() -> None:
+    hyperparameters = {"net_arch": [64, 32]}
+    plain, gated = (_config(actor_activation=name, hyperparameters=hyperparameters) for name in ("relu", "glu"))
+    # 17 observations and 6 actions: 17 x 64, 64 x 32, 32 x 6, or twice as wide before each gate.
+    assert layers(plain)[0] == ((17, 64), (64, 32), (32, 6))
+    assert layers(gated)[0] == ((17, 128), (64, 64), (32, 6))
+    assert layers(gated)[1] == layers(plain)[1] == ((23, 64), (64, 32), (32, 1))
+    assert parameters(gated) - parameters(plain) == 18 * 64 + 65 * 32
+    state = torch.get_rng_state()
+    assert flops_per_update(gated) > flops_per_update(plain)
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def _plant(folder: Path, entry: Entry, **manifest: float) -> Path:

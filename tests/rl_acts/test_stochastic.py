@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from typing import Any
 
 import pytest
 import torch
@@ -110,3 +111,15 @@ def test_bounds_in_the_wrong_order_are_refused(spec: str) -> None:
     with pytest.raises(rl_acts.ActivationError, match=r"lower=0\.95 is not allowed; it must be at most upper="):
         rl_acts.make(f"{spec}(lower=0.95)")
     assert rl_acts.make(f"{spec}(lower=0.2, upper=0.2)")(X).shape == X.shape
+
+
+@pytest.mark.parametrize(
+    ("spec", "shape", "ends"), [("rrelu", (3, 5), (1 / 8, 1 / 3)), ("randomised_smooth_leaky", (), (0.6, 0.9))]
+)
+def test_noise_is_made_of_uniform_numbers(spec: str, shape: tuple[int, ...], ends: tuple[float, float]) -> None:
+    module: Any = made(spec)
+    assert module.noise_shape(torch.Size((3, 5))) == torch.Size(shape)
+    torch.testing.assert_close(module.from_uniform(torch.tensor([0.0, 1.0])), torch.tensor(ends))
+    drawn = module.draw(torch.zeros(3, 5), torch.Generator().manual_seed(2))
+    numbers = torch.rand(shape, generator=torch.Generator().manual_seed(2))
+    assert torch.equal(drawn, module.from_uniform(numbers))
