@@ -1,5 +1,6 @@
 """The population on a GPU: captured graphs do what calls one by one do."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,13 @@ pytestmark = [
 ]
 
 
-def make(algorithm: str, **changes: Any) -> Population:
+# Noise, state with a phase that ends within the test, and rows.
+KINDS = [("rrelu", 0), ("pwlu(warm_up=3)", 1), ("randomised_smooth_leaky", 2), ("dy_relu_b", 3)]
+
+
+def make(algorithm: str, members: Sequence[tuple[str, int]] = MEMBERS, **changes: Any) -> Population:
     settings: dict[str, Any] = {"hyperparameters": SMALL, "device": "cuda", "most_steps": 2000, **changes}
-    return Population(algorithm, "Hopper-v5", MEMBERS, **settings)
+    return Population(algorithm, "Hopper-v5", members, **settings)
 
 
 def norm_difference(one: torch.Tensor, other: torch.Tensor) -> float:
@@ -29,9 +34,12 @@ def norm_difference(one: torch.Tensor, other: torch.Tensor) -> float:
 
 @pytest.mark.parametrize("algorithm", ["td3", "sac"])
 @pytest.mark.parametrize("compiled", [False, True], ids=["eager losses", "compiled losses"])
-def test_captured_agrees_with_calls_one_by_one(algorithm: str, compiled: bool) -> None:
-    plain = make(algorithm, compile_losses=False, capture=False)
-    captured = make(algorithm, compile_losses=compiled, capture=True)
+@pytest.mark.parametrize("members", [MEMBERS, KINDS], ids=["elementwise", "other kinds"])
+def test_captured_agrees_with_calls_one_by_one(
+    members: Sequence[tuple[str, int]], compiled: bool, algorithm: str
+) -> None:
+    plain = make(algorithm, members, compile_losses=False, capture=False)
+    captured = make(algorithm, members, compile_losses=compiled, capture=True)
     for population in (plain, captured):
         # A few updates: rounding differs, and training amplifies it.
         population.train(66)
