@@ -20,6 +20,8 @@ DEGREE = Whole(other=3, minimum=1, maximum=10)
 # Q of version C stays above this.
 FLOOR_OF_C = 0.1
 
+# Fits are made here, whatever the default device is where a module is built.
+CPU = torch.device("cpu")
 _POINTS = 4001
 _STEPS = 400
 _REWEIGHTINGS = 30
@@ -88,26 +90,27 @@ def fit_rational(
         raise ActivationError(
             f"{owner}: version={version!r} is not allowed; version must be one of {', '.join(map(repr, VERSIONS))}."
         )
-    count = checked_whole(owner, "points", points, Whole(other=0, minimum=numerator + denominator + 2))
-    x = torch.linspace(low, high, count, dtype=torch.float64, device="cpu")
-    scale = max(abs(low), abs(high))
-    values = sampled(owner, target, x)
-    problem = _Problem(x / scale, values, numerator, denominator, "B" if version == "D" else version)
-    coefficients = min(map(problem.solve, problem.starts()), key=problem.squared_error)
-    coefficients = problem.tidy(coefficients)
-    if version == "N" and not bool((problem.parts(coefficients).below > 0).all()):
-        raise ActivationError(
-            f"{owner}: version='N' has a zero of its denominator in {interval!r} for this target and these degrees; "
-            "versions A, B and C cannot have one."
+    count = checked_whole(owner, "points", points, Whole(other=_POINTS, minimum=numerator + denominator + 2))
+    with CPU:
+        x = torch.linspace(low, high, count, dtype=torch.float64)
+        scale = max(abs(low), abs(high))
+        values = sampled(owner, target, x)
+        problem = _Problem(x / scale, values, numerator, denominator, "B" if version == "D" else version)
+        coefficients = min(map(problem.solve, problem.starts()), key=problem.squared_error)
+        coefficients = problem.tidy(coefficients)
+        if version == "N" and not bool((problem.parts(coefficients).below > 0).all()):
+            raise ActivationError(
+                f"{owner}: version='N' has a zero of its denominator in {interval!r} for this target and degrees; "
+                "versions A, B and C cannot have one."
+            )
+        a, b = problem.split(coefficients)
+        return RationalFit(
+            numerator=tuple((a / scale ** torch.arange(len(a), dtype=torch.float64)).tolist()),
+            denominator=tuple((b / scale ** (problem.first + torch.arange(len(b), dtype=torch.float64))).tolist()),
+            version=version,
+            interval=(low, high),
+            max_error=float(problem.residuals(coefficients).abs().max()),
         )
-    a, b = problem.split(coefficients)
-    return RationalFit(
-        numerator=tuple((a / scale ** torch.arange(len(a), dtype=torch.float64)).tolist()),
-        denominator=tuple((b / scale ** (problem.first + torch.arange(len(b), dtype=torch.float64))).tolist()),
-        version=version,
-        interval=(low, high),
-        max_error=float(problem.residuals(coefficients).abs().max()),
-    )
 
 
 def target_function(owner: str, name: str, target: Target) -> Callable[[Tensor], Tensor]:
@@ -129,7 +132,8 @@ def target_function(owner: str, name: str, target: Target) -> Callable[[Tensor],
             f"{owner}: {name}={str(target)!r} is not allowed; {name} must be an activation that maps each number "
             "alone, without noise or buffers."
         )
-    return make(spec, dtype=torch.float64, device="cpu")
+    with CPU:
+        return make(spec, dtype=torch.float64)
 
 
 def sampled(owner: str, target: Target, x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rl_acts._fit import Target, checked_interval, checked_whole, sampled
+from rl_acts._fit import CPU, Target, checked_interval, checked_whole, sampled
 from rl_acts._info import Whole
 from rl_acts.errors import ActivationError
 
@@ -78,14 +78,15 @@ def fit_polynomial(target: Target, degree: int, interval: tuple[float, float] = 
     owner = "fit_polynomial"
     degree = checked_whole(owner, "degree", degree, POLYNOMIAL_DEGREE)
     low, high = checked_interval(owner, interval)
-    powers = torch.arange(degree + 1, dtype=torch.float64)
+    with CPU:
+        powers = torch.arange(degree + 1, dtype=torch.float64)
 
-    def basis(x: Tensor) -> Tensor:
-        u = ((2.0 * x - low - high) / (high - low)).clamp(-1.0, 1.0)
-        return torch.cos(powers * torch.arccos(u)[:, None])
+        def basis(x: Tensor) -> Tensor:
+            u = ((2.0 * x - low - high) / (high - low)).clamp(-1.0, 1.0)
+            return torch.cos(powers * torch.arccos(u)[:, None])
 
-    chebyshev, error = minimax(basis, lambda x: sampled(owner, target, x), degree + 1, (low, high))
-    return PolynomialFit(tuple(chebyshev.tolist()), (low, high), error)
+        chebyshev, error = minimax(basis, lambda x: sampled(owner, target, x), degree + 1, (low, high))
+        return PolynomialFit(tuple(chebyshev.tolist()), (low, high), error)
 
 
 def minimax(

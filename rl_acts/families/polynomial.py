@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from rl_acts._base import PER, Activation, LearnableActivation, widened
-from rl_acts._fit import target_function
+from rl_acts._fit import CPU, target_function
 from rl_acts._info import Flag, Function, Parameter, Real, Several, Whole
 from rl_acts._registry import parse, register
 from rl_acts._remez import PolynomialFit, fit_polynomial, minimax
@@ -228,11 +228,12 @@ def composite(degrees: tuple[int, ...]) -> tuple[tuple[Stage, ...], float]:
     while most - fewest > 1:
         middle = (fewest + most) // 2
         start = 2.0 ** (-middle / 2.0)
-        stages = _stages(degrees, start)
-        if stages is None:
-            fewest = middle
-            continue
-        below, above = (_largest_error(stages, low, high) for low, high in ((0.0, start), (start, 1.0)))
+        with CPU:
+            stages = _stages(degrees, start)
+            if stages is None:
+                fewest = middle
+                continue
+            below, above = (_largest_error(stages, low, high) for low, high in ((0.0, start), (start, 1.0)))
         fewest, most = (middle, most) if below > above else (fewest, middle)
         if best is None or max(below, above) < best[1]:
             best = stages, max(below, above)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rl_acts._base import PER, LearnableActivation, widened
-from rl_acts._fit import sampled, target_function
+from rl_acts._fit import CPU, sampled, target_function
 from rl_acts._info import Choice, Function, Parameter, Real, Several, Whole
 from rl_acts._registry import info, make, parse, register
 from rl_acts.errors import ActivationError
@@ -23,11 +23,12 @@ _SMALLEST_SUM = 1e-3
 @lru_cache(maxsize=64)
 def _fourier_fit(spec: str, order: int, half_period: float) -> tuple[tuple[float, ...], ...]:
     """Return offset, cosines and sines of the least-squares fit over equally spaced points, where it is plain sums."""
-    turn = (torch.arange(_SAMPLES, dtype=torch.float64) + 0.5) / _SAMPLES - 0.5
-    values = sampled("Fourier", spec, 2.0 * half_period * turn)
-    angles = 2.0 * math.pi * torch.arange(1, order + 1, dtype=torch.float64)[:, None] * turn
-    cosines, sines = (2.0 * (wave * values).mean(dim=1) for wave in (angles.cos(), angles.sin()))
-    return (float(values.mean()),), tuple(cosines.tolist()), tuple(sines.tolist())
+    with CPU:
+        turn = (torch.arange(_SAMPLES, dtype=torch.float64) + 0.5) / _SAMPLES - 0.5
+        values = sampled("Fourier", spec, 2.0 * half_period * turn)
+        angles = 2.0 * math.pi * torch.arange(1, order + 1, dtype=torch.float64)[:, None] * turn
+        cosines, sines = (2.0 * (wave * values).mean(dim=1) for wave in (angles.cos(), angles.sin()))
+        return (float(values.mean()),), tuple(cosines.tolist()), tuple(sines.tolist())
 
 
 @register(

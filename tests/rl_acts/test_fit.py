@@ -88,14 +88,30 @@ def test_other_degrees_and_callables() -> None:
 
 
 def test_fits_do_not_depend_on_the_surroundings() -> None:
-    reference = fit_rational("swish", (3, 2), points=201), fit_polynomial("swish", 5)
+    reference = fit_rational("prelu", (3, 2), points=201), fit_polynomial("prelu", 5)
     default = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
-        with torch.no_grad():
-            assert (fit_rational("swish", (3, 2), points=201), fit_polynomial("swish", 5)) == reference
+        with torch.no_grad(), torch.device("meta"):
+            assert (fit_rational("prelu", (3, 2), points=201), fit_polynomial("prelu", 5)) == reference
     finally:
         torch.set_default_dtype(default)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "rational(init=prelu, numerator=3, denominator=2)",
+        "poly_relu(degree=12)",
+        "poly_composite(degrees=[3, 5])",
+        "fourier(base=swim, order=2)",
+    ],
+)
+def test_modules_can_be_built_for_another_device(spec: str) -> None:
+    with torch.device("meta"):
+        module = rl_acts.make(spec)
+        assert module(torch.zeros(3)).shape == (3,)
+    assert all(parameter.is_meta for parameter in module.parameters())
 
 
 @pytest.mark.parametrize(

@@ -209,9 +209,17 @@ def test_groups_are_consecutive_runs_with_a_denominator_each(share: bool) -> Non
     assert not gradient[[0, 2]].any()
 
 
-@pytest.mark.parametrize("features", [None, 12, 0, 2.0])
-def test_groups_must_divide_the_width(features: object) -> None:
-    with pytest.raises(rl_acts.ActivationError, match=r"features=.*groups=8.*multiple of 8"):
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [
+        (12, r"features=12 is not allowed with groups=8; the layer's width must be a multiple of 8"),
+        (None, r"needs the layer's width"),
+        (0, r"features=0 is not allowed; it must be a whole number from 1 on"),
+        (2.0, r"features=2\.0 is not allowed; it must be a whole number from 1 on"),
+    ],
+)
+def test_groups_must_divide_the_width(features: object, message: str) -> None:
+    with pytest.raises(rl_acts.ActivationError, match=message):
         rl_acts.GroupRational(features=features)  # type: ignore[arg-type]
 
 

@@ -30,7 +30,10 @@ def in_double(module: nn.Module, *, moved: bool = False) -> Any:
 ELEMENTWISE = [
     name
     for name in rl_acts.names()
-    if (info := rl_acts.info(name)).elementwise and not (info.stochastic or info.changes_width) and name != "taaf"
+    if (info := rl_acts.info(name)).elementwise
+    and not (info.stochastic or info.changes_width)
+    # Itself, and one that is for a whole network, which a base cannot be without per="net" outside.
+    and name not in {"taaf", "joint_rational"}
 ]
 
 
