@@ -41,6 +41,29 @@ class Form:
     pull: Callable[..., Sequence[Tensor | None]]
 
 
+class Plainly:
+    """Context in which `fused` returns plain expressions, to compare with.
+
+    Attributes:
+        active: Whether it is on.
+        calls: How often it made a difference since it was entered.
+    """
+
+    def __init__(self) -> None:
+        self.active = False
+        self.calls = 0
+
+    def __enter__(self) -> "Plainly":
+        self.active, self.calls = True, 0
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.active = False
+
+
+plainly = Plainly()
+
+
 def fused(form: Form, x: Tensor, *parameters: Number) -> Tensor:
     """Return f(x, *parameters) by the cheapest way that there is for this call.
 
@@ -51,6 +74,9 @@ def fused(form: Form, x: Tensor, *parameters: Number) -> Tensor:
     """
     # Nothing public tells whether a transform of torch.func is at work; autograd.Function asks this way too.
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():  # noqa: SLF001
+        return form.expression(x, *parameters)
+    if plainly.active:
+        plainly.calls += 1
         return form.expression(x, *parameters)
     if torch.is_grad_enabled():
         value: Tensor = _Fused.apply(form, x, *parameters)  # type: ignore[no-untyped-call]
@@ -68,7 +94,7 @@ class _Fused(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, form: Form, x: Tensor, *parameters: Number) -> Tensor:
         value, kept = form.value(True, x, *parameters)
-        ctx.form, ctx.count = form, len(kept)
+        ctx.form, ctx.kept = form, len(kept)
         ctx.numbers = [None if isinstance(parameter, Tensor) else parameter for parameter in parameters]
         tensors = (x, *kept, *(parameter for parameter in parameters if isinstance(parameter, Tensor)))
         ctx.save_for_backward(*tensors)
@@ -81,12 +107,13 @@ class _Fused(torch.autograd.Function):
         _, *needed = ctx.needs_input_grad
         if torch.is_grad_enabled():
             return None, *_differentiable(ctx.form, gradient, needed, x, parameters)
-        products = ctx.form.pull(gradient, needed[1:], x, kept, *parameters)
-        of_parameters = (
-            product.sum_to_size(parameter.shape) if need else None
-            for product, parameter, need in zip(products[1:], parameters, needed[1:], strict=True)
-        )
-        return None, products[0], *of_parameters
+        by_x, *by_parameters = ctx.form.pull(gradient, needed[1:], x, kept, *parameters)
+        for index, parameter in enumerate(parameters):
+            if needed[1 + index]:
+                by_parameters[index] = by_parameters[index].sum_to_size(parameter.shape)
+            else:
+                by_parameters[index] = None
+        return None, by_x, *by_parameters
 
     @staticmethod
     def jvp(ctx: Any, _: None, *tangents: Tensor | None) -> Tensor:
@@ -101,11 +128,12 @@ class _Fused(torch.autograd.Function):
         return total
 
 
-def _recalled(ctx: Any) -> tuple[Tensor, tuple[Tensor, ...], list[Number]]:
+def _recalled(ctx: Any) -> tuple[Tensor, Sequence[Tensor], list[Number]]:
     x, *others = ctx.saved_tensors
-    tensors = iter(others[ctx.count :])
-    parameters = [next(tensors) if number is None else number for number in ctx.numbers]
-    return x, tuple(others[: ctx.count]), parameters
+    if len(others) == ctx.kept:
+        return x, others, ctx.numbers
+    tensors = iter(others[ctx.kept :])
+    return x, others[: ctx.kept], [next(tensors) if number is None else number for number in ctx.numbers]
 
 
 def _differentiable(

@@ -17,58 +17,54 @@ _where_positive = torch.ops.aten.threshold_backward.default
 # Swim: f = x G with the gate G = 1 / (1 + w^2), w = sqrt(1 + t^2) - t = exp(-asinh t), t = k x. Nothing cancels on the
 # left; on the right w does, but there 1 + w^2 is 1 to rounding. f' = G (6 G - 4 G^2 - 1) = G (5/4 - 4 (G - 3/4)^2),
 # which keeps its digits in the tail, where G is small, and is exactly 1 for G = 1.
+#
+# All is scaled by a power of two c, c w = sqrt(c^2 + (c t)^2) - c t, which is exact: the squares overflow only from
+# |t| = 1e31 on (float32; 1e25 for learnt k without compiler), where they would from 1e19.
+_SCALE = 2.0**-40
+_SCALE_LEARNT = 2.0**-20
+
+
 def _swim_expression(x: Tensor, k: Number) -> Tensor:
-    # Beyond this t^2 overflows; at it G is 0 or 1 already, because w^2 overflows or vanishes.
-    bound = 0.6 * math.sqrt(torch.finfo(x.dtype).max)
-    t = (k * x).clamp(-bound, bound)
-    w = (1.0 + t * t).sqrt() - t
-    return x * (1.0 + w * w).reciprocal()
+    t = (_SCALE * k) * x
+    w = (_SCALE**2 + t * t).sqrt() - t
+    return x * ((_SCALE**2 + w * w).reciprocal() * _SCALE**2)
 
 
 @lru_cache(maxsize=256)
-def _swim_scales(k: float) -> tuple[float, float, float, float]:
-    """Return s, s^2, (s / k)^2 and (k / s)^2 for a power of two s near 2^-40 k.
-
-    With s w / k = sqrt((s/k)^2 + (s x)^2) - s x there is no rounding of k x, so the difference is exact where it
-    cancels, and the squares overflow only from |k x| = 1e31 on (float32) where they would from 1e19.
-    """
+def _swim_scales(k: float) -> tuple[float, float]:
+    """Return a power of two c near 2^-40 k, and c / k: in sqrt((c / k)^2 + (c x)^2) - c x no k x is even rounded."""
     # Sharper ones equal ReLU to 1e-19, and their squares overflow.
     k = min(k, 1e18)
-    s = math.ldexp(1.0, math.frexp(k)[1] - 40)
-    return s, s * s, (s / k) ** 2, (k / s) ** 2
+    c = math.ldexp(_SCALE, math.frexp(k)[1])
+    return c, c / k
 
 
 def _swim_value(record: bool, x: Tensor, k: Number) -> tuple[Tensor, tuple[Tensor, ...]]:
-    root: tuple[Tensor, ...] = ()
-    if isinstance(k, Tensor):
-        w = x * k
-        bound = 0.6 * math.sqrt(torch.finfo(w.dtype).max)
-        t = w.clamp_(-bound, bound)
-        r = torch.addcmul(constant(1.0, t), t, t).sqrt_()
-        w = torch.sub(r, t, out=t)
-        root, square_by = (r,), 1.0
-    else:
-        s, s2, shift, square_by = _swim_scales(k)
-        w = torch.addcmul(constant(shift, x), x, x, value=s2).sqrt_().sub_(x, alpha=s)
-    denominator = torch.addcmul(constant(1.0, w), w, w, value=square_by, out=w)
+    learnt = isinstance(k, Tensor)
+    t, (c, one) = (x * k, (_SCALE_LEARNT, _SCALE_LEARNT)) if learnt else (x, _swim_scales(k))
+    root = torch.addcmul(constant(one * one, t), t, t, value=c * c).sqrt_()
+    w = torch.sub(root, t, alpha=c, out=t if learnt else root)
+    denominator = torch.addcmul(constant(1.0, w), w, w, value=1.0 / (one * one), out=w)
     value = x / denominator
     if not record:
         return value, ()
-    return value, (denominator.reciprocal_(), *root)
+    gate = denominator.reciprocal_()
+    return value, (gate, root) if learnt else (gate,)
 
 
 def _swim_pull(
     gradient: Tensor, wanted: Sequence[bool], x: Tensor, kept: Sequence[Tensor], _: Number
 ) -> list[Tensor | None]:
-    gate, *root = kept
+    gate = kept[0]
     away = gate - constant(0.75, gate)
     slope = torch.addcmul(constant(1.25, gate), away, away, value=-4.0, out=away).mul_(gate)
     by_x = slope.mul_(gradient)
     if not wanted[0]:
         return [by_x, None]
-    # df/dk = x^2 / (2 r^3)
-    by_k = (x / root[0]).square_().div_(root[0])
-    return [by_x, torch.addcmul(constant(0.0, by_k), by_k, gradient, value=0.5, out=by_k)]
+    # df/dk = x^2 / (2 r^3) with r = sqrt(1 + t^2)
+    root = kept[1]
+    by_k = (x / root).square_().div_(root)
+    return [by_x, torch.addcmul(constant(0.0, by_k), by_k, gradient, value=0.5 * _SCALE_LEARNT**3, out=by_k)]
 
 
 SWIM = Form(_swim_expression, _swim_value, _swim_pull)

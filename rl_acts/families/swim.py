@@ -33,7 +33,8 @@ def swim(x: Tensor, k: float | Tensor) -> Tensor:
     Returns:
         Activations of the shape and dtype of `x`.
     """
-    return fused(SWIM, widened(x), k).to(x.dtype)
+    wide = widened(x)
+    return fused(SWIM, x, k) if wide is x else fused(SWIM, wide, k).to(x.dtype)
 
 
 @register(
