@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +16,7 @@ from rl_acts._table import table
 from rl_acts.errors import ActivationError
 from rl_acts.machine import cpu_name
 
-Mode: TypeAlias = Literal["eager", "plain", "compiled"]
-MODES: tuple[Mode, ...] = get_args(Mode)
+MODES = ("eager", "plain", "compiled")
 
 _WARM_UP_ROUNDS = 3
 _CALLS_PER_TURN = 5
@@ -49,7 +47,7 @@ class BenchRow:
     """
 
     name: str
-    mode: Mode
+    mode: str
     forward_us: float
     both_us: float
     forward_ratio: float
@@ -61,7 +59,7 @@ class BenchRow:
 class _Contestant:
     """One activation in one mode, and the seconds of its turns."""
 
-    def __init__(self, name: str, mode: Mode, module: nn.Module, x: Tensor) -> None:
+    def __init__(self, name: str, mode: str, module: nn.Module, x: Tensor) -> None:
         self.name, self.mode = name, mode
         self.forward: list[float] = []
         self.both: list[float] = []
@@ -106,7 +104,7 @@ def bench(
     *,
     rounds: int = 50,
     device: torch.device | str = "cpu",
-    modes: Sequence[Mode] = ("eager",),
+    modes: Sequence[str] = ("eager",),
 ) -> list[BenchRow]:
     """Measure activations in turns (ABCABC) within one process, with one thread, as the training processes compute.
 
@@ -140,36 +138,41 @@ def bench(
 
 
 def _bench(
-    specs: Sequence[Spec], shape: tuple[int, ...], rounds: int, device: torch.device, modes: Sequence[Mode]
+    specs: Sequence[Spec], shape: tuple[int, ...], rounds: int, device: torch.device, modes: Sequence[str]
 ) -> list[BenchRow]:
     x = torch.randn(shape, device=device, requires_grad=True)
     modules = [(str(spec), make(spec, shape[-1]).to(device)) for spec in specs]
-    references: dict[bool, list[_Contestant]] = {}
-    for compiled in {mode == "compiled" for mode in modes}:
-        mode: Mode = "compiled" if compiled else "eager"
-        references[compiled] = [_Contestant("", mode, module, x) for module in (nn.ReLU(), nn.SiLU())]
-    measured = [
-        contestant
-        for mode in modes
-        for name, module in modules
-        if (contestant := _contestant(name, mode, module, x)) is not None
-    ]
-    everybody = [*(reference for pair in references.values() for reference in pair), *measured]
-    for turn in range(_WARM_UP_ROUNDS + rounds):
-        for contestant in everybody:
-            contestant.take_turn(counts=turn >= _WARM_UP_ROUNDS)
+    with _room_to_compile(len(modules)) if "compiled" in modes else nullcontext():
+        references: dict[bool, list[_Contestant]] = {}
+        for compiled in {mode == "compiled" for mode in modes}:
+            mode = "compiled" if compiled else "eager"
+            references[compiled] = [_Contestant("", mode, reference, x) for reference in (nn.ReLU(), nn.SiLU())]
+        invited = [_contestant(name, mode, module, x) for mode in modes for name, module in modules]
+        measured = [contestant for contestant in invited if contestant is not None]
+        everybody = [*(reference for pair in references.values() for reference in pair), *measured]
+        for turn in range(_WARM_UP_ROUNDS + rounds):
+            for contestant in everybody:
+                contestant.take_turn(counts=turn >= _WARM_UP_ROUNDS)
     return [contestant.row(*references[contestant.mode == "compiled"]) for contestant in measured]
 
 
-def _contestant(name: str, mode: Mode, module: nn.Module, x: Tensor) -> _Contestant | None:
-    if mode == "compiled":
-        torch.compiler.reset()
-        try:
-            return _Contestant(name, mode, module, x)
-        # Whatever the compiler says of code that it does not take.
-        except Exception:  # noqa: BLE001
-            return None
-    contestant = _Contestant(name, mode, module, x)
+def _room_to_compile(modules: int) -> AbstractContextManager[object]:
+    """Return a context in which every module keeps its compiled code; eight of one class would be the limit."""
+    import torch._dynamo.config  # noqa: PLC0415 - the compiler takes seconds to import
+
+    torch.compiler.reset()
+    room: AbstractContextManager[object] = torch._dynamo.config.patch(recompile_limit=8 + modules)  # noqa: SLF001
+    return room
+
+
+def _contestant(name: str, mode: str, module: nn.Module, x: Tensor) -> _Contestant | None:
+    try:
+        contestant = _Contestant(name, mode, module, x)
+    # Whatever the compiler says of code that it does not take.
+    except Exception:
+        if mode != "compiled":
+            raise
+        return None
     return None if mode == "plain" and not plainly.calls else contestant
 
 
@@ -179,7 +182,7 @@ def bench_table(
     *,
     rounds: int = 50,
     device: torch.device | str = "cpu",
-    modes: Sequence[Mode] = ("eager",),
+    modes: Sequence[str] = ("eager",),
 ) -> str:
     """Return `bench` as a table for each mode, with the machine and the versions above it."""
     measured = {(row.mode, row.name): row for row in bench(specs, shape, rounds=rounds, device=device, modes=modes)}
@@ -204,14 +207,18 @@ def _median_ratio(times: list[float], reference: list[float]) -> float:
 
 
 def _timed(call: Callable[[], None], device: torch.device) -> float:
-    """Return the seconds of one call; on a GPU the queue is empty before and after."""
+    """Return the seconds of one call: on a CPU the thread's own, so that other processes do not count."""
     # Once outside the clock: the contestant before has left its own data in the caches.
     call()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    start = time.perf_counter()
+    clock = time.thread_time if device.type == "cpu" else time.perf_counter
+    _finish(device)
+    start = clock()
     for _ in range(_CALLS_PER_TURN):
         call()
+    _finish(device)
+    return (clock() - start) / _CALLS_PER_TURN
+
+
+def _finish(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return (time.perf_counter() - start) / _CALLS_PER_TURN

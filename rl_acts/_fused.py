@@ -94,11 +94,13 @@ class _Fused(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, form: Form, x: Tensor, *parameters: Number) -> Tensor:
         value, kept = form.value(True, x, *parameters)
-        ctx.form, ctx.kept = form, len(kept)
-        ctx.numbers = [None if isinstance(parameter, Tensor) else parameter for parameter in parameters]
-        tensors = (x, *kept, *(parameter for parameter in parameters if isinstance(parameter, Tensor)))
-        ctx.save_for_backward(*tensors)
-        ctx.save_for_forward(*tensors)
+        learnt = [parameter for parameter in parameters if isinstance(parameter, Tensor)]
+        ctx.form, ctx.kept, ctx.parameters = form, len(kept), parameters
+        if learnt:
+            # Tensors are remembered by `save_for_backward`, which notices when somebody overwrites them.
+            ctx.parameters = [None if isinstance(parameter, Tensor) else parameter for parameter in parameters]
+        ctx.save_for_backward(x, *kept, *learnt)
+        ctx.save_for_forward(x, *kept, *learnt)
         return value
 
     @staticmethod
@@ -107,13 +109,14 @@ class _Fused(torch.autograd.Function):
         _, *needed = ctx.needs_input_grad
         if torch.is_grad_enabled():
             return None, *_differentiable(ctx.form, gradient, needed, x, parameters)
-        by_x, *by_parameters = ctx.form.pull(gradient, needed[1:], x, kept, *parameters)
-        for index, parameter in enumerate(parameters):
-            if needed[1 + index]:
-                by_parameters[index] = by_parameters[index].sum_to_size(parameter.shape)
-            else:
-                by_parameters[index] = None
-        return None, by_x, *by_parameters
+        products = ctx.form.pull(gradient, needed[1:], x, kept, *parameters)
+        if not any(needed[1:]):
+            return None, products[0], *(None for _ in parameters)
+        reduced = [
+            _reduced(product, parameter) if need and isinstance(parameter, Tensor) else None
+            for product, parameter, need in zip(products[1:], parameters, needed[1:], strict=True)
+        ]
+        return None, products[0], *reduced
 
     @staticmethod
     def jvp(ctx: Any, _: None, *tangents: Tensor | None) -> Tensor:
@@ -128,12 +131,17 @@ class _Fused(torch.autograd.Function):
         return total
 
 
-def _recalled(ctx: Any) -> tuple[Tensor, Sequence[Tensor], list[Number]]:
+def _recalled(ctx: Any) -> tuple[Tensor, Sequence[Tensor], Sequence[Number]]:
     x, *others = ctx.saved_tensors
     if len(others) == ctx.kept:
-        return x, others, ctx.numbers
-    tensors = iter(others[ctx.kept :])
-    return x, others[: ctx.kept], [next(tensors) if number is None else number for number in ctx.numbers]
+        return x, others, ctx.parameters
+    learnt = iter(others[ctx.kept :])
+    parameters = [next(learnt) if parameter is None else parameter for parameter in ctx.parameters]
+    return x, others[: ctx.kept], parameters
+
+
+def _reduced(product: Tensor, parameter: Tensor) -> Tensor:
+    return product.sum() if parameter.dim() == 0 else product.sum_to_size(parameter.shape)
 
 
 def _differentiable(

@@ -9,47 +9,65 @@ from torch import Tensor
 
 from rl_acts._fused import Form, Number, constant
 
-# Native kernels for a b (1 - b) and a 1{b > 0}, each in one pass.
+# Native kernels for a b (1 - b), and for a where b is above a threshold and 0 elsewhere, each in one pass.
 _times_logistic_slope = torch.ops.aten.sigmoid_backward.default
-_where_positive = torch.ops.aten.threshold_backward.default
+_where_above = torch.ops.aten.threshold_backward
 
 
 # Swim: f = x G with the gate G = 1 / (1 + w^2), w = sqrt(1 + t^2) - t = exp(-asinh t), t = k x. Nothing cancels on the
-# left; on the right w does, but there 1 + w^2 is 1 to rounding. f' = G (6 G - 4 G^2 - 1) = G (5/4 - 4 (G - 3/4)^2),
-# which keeps its digits in the tail, where G is small, and is exactly 1 for G = 1.
+# left. On the right w does, and from some t on it is rounding error alone; there it counts as 0, since 1 + w^2 is 1 to
+# rounding. f' = G (6 G - 4 G^2 - 1) = G (5/4 - 4 (G - 3/4)^2), which keeps its digits in the tail, where G is small,
+# and is exactly 1 for G = 1.
 #
-# All is scaled by a power of two c, c w = sqrt(c^2 + (c t)^2) - c t, which is exact: the squares overflow only from
-# |t| = 1e31 on (float32; 1e25 for learnt k without compiler), where they would from 1e19.
+# The expression is for compilers, for which passes do not count and a mask costs more: relu(x) - |x| G(-|t|). Scaled by
+# a power of two, which is exact, its squares overflow only from |t| = 1e31 on, where they would from 1e19 (float32).
 _SCALE = 2.0**-40
-_SCALE_LEARNT = 2.0**-20
 
 
 def _swim_expression(x: Tensor, k: Number) -> Tensor:
-    t = (_SCALE * k) * x
-    w = (_SCALE**2 + t * t).sqrt() - t
-    return x * ((_SCALE**2 + w * w).reciprocal() * _SCALE**2)
+    a = x.abs()
+    t = (_SCALE * k) * a
+    d = _SCALE**2 + t * t
+    # (x + a) / 2 is relu(x), but with the slope 1/2 at 0 that Swim has there.
+    return 0.5 * ((x + a) - a * ((d + t * d.sqrt()).reciprocal() * _SCALE**2))
+
+
+def _far(dtype: torch.dtype) -> float:
+    """Return the t from which on 1 + w^2 is 1 to rounding: 2^12 in float32, 2^26 in float64."""
+    return 2.0 ** math.ceil(-0.5 * math.log2(torch.finfo(dtype).eps))
 
 
 @lru_cache(maxsize=256)
-def _swim_scales(k: float) -> tuple[float, float]:
-    """Return a power of two c near 2^-40 k, and c / k: in sqrt((c / k)^2 + (c x)^2) - c x no k x is even rounded."""
+def _swim_scales(k: float, dtype: torch.dtype) -> tuple[float, float, float]:
+    """Return the largest x that counts, a power of two c near k, and c / k: c w / k = sqrt((c/k)^2 + (c x)^2) - c x.
+
+    So k x is not rounded before it cancels.
+    """
     # Sharper ones equal ReLU to 1e-19, and their squares overflow.
     k = min(k, 1e18)
-    c = math.ldexp(_SCALE, math.frexp(k)[1])
-    return c, c / k
+    c = math.ldexp(1.0, math.frexp(k)[1])
+    return min(_far(dtype) / k, torch.finfo(dtype).max), c, c / k
 
 
 def _swim_value(record: bool, x: Tensor, k: Number) -> tuple[Tensor, tuple[Tensor, ...]]:
-    learnt = isinstance(k, Tensor)
-    t, (c, one) = (x * k, (_SCALE_LEARNT, _SCALE_LEARNT)) if learnt else (x, _swim_scales(k))
-    root = torch.addcmul(constant(one * one, t), t, t, value=c * c).sqrt_()
-    w = torch.sub(root, t, alpha=c, out=t if learnt else root)
+    if isinstance(k, Tensor):
+        return _swim_learnt_value(record, x, k)
+    largest, c, one = _swim_scales(k, x.dtype)
+    near = x.clamp_max(largest)
+    w = torch.addcmul(constant(one * one, x), near, near, value=c * c).sqrt_().sub_(near, alpha=c)
     denominator = torch.addcmul(constant(1.0, w), w, w, value=1.0 / (one * one), out=w)
+    value = torch.div(x, denominator, out=near)
+    return value, (denominator.reciprocal_(),) if record else ()
+
+
+def _swim_learnt_value(record: bool, x: Tensor, k: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+    minus_t = x * -k
+    one = constant(1.0, minus_t)
+    root = torch.addcmul(one, minus_t, minus_t).sqrt_()
+    w = _where_above.grad_input(root + minus_t, minus_t, -_far(minus_t.dtype), grad_input=minus_t)
+    denominator = torch.addcmul(one, w, w, out=w)
     value = x / denominator
-    if not record:
-        return value, ()
-    gate = denominator.reciprocal_()
-    return value, (gate, root) if learnt else (gate,)
+    return value, (denominator.reciprocal_(), root) if record else ()
 
 
 def _swim_pull(
@@ -64,7 +82,7 @@ def _swim_pull(
     # df/dk = x^2 / (2 r^3) with r = sqrt(1 + t^2)
     root = kept[1]
     by_k = (x / root).square_().div_(root)
-    return [by_x, torch.addcmul(constant(0.0, by_k), by_k, gradient, value=0.5 * _SCALE_LEARNT**3, out=by_k)]
+    return [by_x, torch.addcmul(constant(0.0, by_k), by_k, gradient, value=0.5, out=by_k)]
 
 
 SWIM = Form(_swim_expression, _swim_value, _swim_pull)
@@ -89,7 +107,8 @@ def _swish_pull(
     if not wanted[0]:
         return [part.mul_(factor).add_(s).mul_(gradient), None]
     part.mul_(gradient)
-    return [torch.addcmul(gradient * s, part, factor), part.mul_(x)]
+    by_beta = part * x
+    return [part.mul_(factor).addcmul_(gradient, s), by_beta]
 
 
 SWISH = Form(_swish_expression, _swish_value, _swish_pull)
@@ -143,7 +162,7 @@ def _crrelu_pull(
     by_eps = x * bump
     # In this order a bump of 0 stays 0 where x^2 overflows.
     slope = torch.addcmul(bump, x, by_eps, value=-1.0).mul_(constant(eps, x))
-    by_x = slope.mul_(gradient).add_(_where_positive(gradient, x, 0.0))
+    by_x = slope.mul_(gradient).add_(_where_above.default(gradient, x, 0.0))
     return [by_x, by_eps.mul_(gradient) if wanted[0] else None]
 
 
@@ -216,14 +235,14 @@ def _lslu_pull(
 ) -> list[Tensor | None]:
     *inner, last = kept
     by_scale = gradient * last if wanted[0] else None
-    back = _where_positive(gradient * scale, last, 0.0)
+    back = _where_above.default(gradient * scale, last, 0.0)
     by_factor: list[Tensor | None] = []
     by_shift: list[Tensor | None] = []
     learnt = any(wanted[1:])
     for part, (factor, _shift) in zip(reversed(inner), reversed(_in_pairs(links)), strict=True):
         by_factor.insert(0, back * part if learnt else None)
         by_shift.insert(0, back)
-        back = _where_positive(back * factor, part, 0.0)
+        back = _where_above.default(back * factor, part, 0.0)
     return [back, by_scale, *by_factor, *by_shift]
 
 
