@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 
 import rl_acts
 from agents import DeviceError, resolve_device
+from agents.allocator import keep_freed_memory
 from envs import TaskError
 from experiments.budget import Budget, read_budget
 from experiments.commands import (
@@ -211,10 +212,18 @@ def activations(
     width: Annotated[int, typer.Option("--width", min=1, help="Features of the pre-activations.")] = 256,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Turns that each activation has.")] = 50,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
+    mode: Annotated[
+        list[str] | None,
+        typer.Option("--mode", help="eager (default), plain or compiled; can be given again.", metavar="MODE"),
+    ] = None,
 ) -> None:
-    """Measure forward and backward of activations, relative to torch.nn.ReLU."""
+    """Measure forward and backward of activations, relative to torch.nn.ReLU and torch.nn.SiLU."""
+    # As in the processes that train.
+    keep_freed_memory()
     try:
-        typer.echo(rl_acts.bench_table(specs, (batch, width), rounds=rounds, device=resolve_device(device)), nl=False)
+        where = resolve_device(device)
+        table = rl_acts.bench_table(specs, (batch, width), rounds=rounds, device=where, modes=mode or ["eager"])
+        typer.echo(table, nl=False)
     except (rl_acts.ActivationError, DeviceError) as error:
         raise InputError(str(error)) from error
 

@@ -1,16 +1,20 @@
 """``python -m rl_acts``: list the activations, show one, draw them, measure their cost."""
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
 
 import torch
 
-from rl_acts._bench import bench_table
+from rl_acts._bench import bench, bench_table
 from rl_acts._cli_plot import plot
 from rl_acts._cli_text import list_text, show_text
 from rl_acts._info import FAMILIES
 from rl_acts.errors import ActivationError
+from rl_acts.machine import cpu_name
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,11 +42,19 @@ def _parser() -> argparse.ArgumentParser:
     drawing.add_argument("--all", action="store_true", help="every registered activation, by family")
     drawing.add_argument("--out", help="FILE.png or FILE.svg (default: a PNG called after the names)")
     drawing.add_argument("--range", default="-4,4", help="interval of x (default: -4,4)")
-    measuring = verbs.add_parser("bench", help="cost relative to torch.nn.ReLU, measured in turns")
+    measuring = verbs.add_parser("bench", help="cost relative to torch.nn.ReLU and torch.nn.SiLU, measured in turns")
     measuring.add_argument("specs", nargs="*", help="names or calls; all registered ones if none is given")
-    measuring.add_argument("--shape", default="256,256", help="shape of the pre-activations (default: 256,256)")
+    measuring.add_argument(
+        "--shape", action="append", help="shape of the pre-activations; can be given again (default: 256,256)"
+    )
     measuring.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     measuring.add_argument("--rounds", type=int, default=50, help="turns of each activation (default: 50)")
+    measuring.add_argument(
+        "--modes",
+        default="eager",
+        help="of eager (as shipped), plain (expressions in place of fused forms) and compiled, joined by commas",
+    )
+    measuring.add_argument("--json", action="store_true", help="print JSON instead of tables")
     return parser
 
 
@@ -64,7 +76,20 @@ def _answer(given: argparse.Namespace) -> str:
         return show_text(given.spec, given.features)
     if given.verb == "plot":
         return plot(given.specs, everything=given.all, out=given.out, interval=given.range)
-    return bench_table(given.specs or None, _shape(given.shape), rounds=given.rounds, device=_device(given.device))
+    return _bench(given)
+
+
+def _bench(given: argparse.Namespace) -> str:
+    shapes = [_shape(text) for text in given.shape or ["256,256"]]
+    device, specs = _device(given.device), given.specs or None
+    modes = given.modes.split(",")
+    if not given.json:
+        show = partial(bench_table, specs, rounds=given.rounds, device=device, modes=modes)
+        return "\n".join(show(shape) for shape in shapes)
+    measure = partial(bench, specs, rounds=given.rounds, device=device, modes=modes)
+    results = [{"shape": shape, "rows": [asdict(row) for row in measure(shape)]} for shape in shapes]
+    where = {"processor": cpu_name(), "device": str(device), "torch": torch.__version__, "rounds": given.rounds}
+    return json.dumps({**where, "results": results}, indent=2) + "\n"
 
 
 def _device(text: str) -> torch.device:

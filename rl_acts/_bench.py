@@ -1,41 +1,101 @@
-"""What an activation costs: forward, and forward with backward, relative to PyTorch's own ReLU, measured in turns."""
+"""What activations cost: forward, and forward with backward, relative to PyTorch's own ReLU and SiLU, in turns."""
 
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from rl_acts._fused import plainly
 from rl_acts._registry import make, names
 from rl_acts._spec import Spec
 from rl_acts._table import table
 from rl_acts.errors import ActivationError
 from rl_acts.machine import cpu_name
 
+MODES = ("eager", "plain", "compiled")
+
 _WARM_UP_ROUNDS = 3
 _CALLS_PER_TURN = 5
+_COLUMNS = (
+    "name",
+    "forward us",
+    "fwd+bwd us",
+    "forward / ReLU",
+    "fwd+bwd / ReLU",
+    "forward / SiLU",
+    "fwd+bwd / SiLU",
+)
 
 
 @dataclass(frozen=True)
 class BenchRow:
-    """Cost of one activation: medians over the rounds.
+    """Cost of one activation in one mode: medians over the rounds.
 
     Attributes:
         name: The spec as given.
+        mode: ``"eager"``: as shipped. ``"plain"``: the plain expression in place of the fused form. ``"compiled"``.
         forward_us: Microseconds of one forward pass.
         both_us: Microseconds of one forward and backward pass.
-        forward_ratio: `forward_us` relative to `torch.nn.ReLU` in the same round.
+        forward_ratio: `forward_us` relative to `torch.nn.ReLU` in the same round, a compiled one if `mode` is.
         both_ratio: `both_us` likewise.
+        forward_silu_ratio: `forward_us` relative to `torch.nn.SiLU`, likewise.
+        both_silu_ratio: `both_us` likewise.
     """
 
     name: str
+    mode: str
     forward_us: float
     both_us: float
     forward_ratio: float
     both_ratio: float
+    forward_silu_ratio: float
+    both_silu_ratio: float
+
+
+class _Contestant:
+    """One activation in one mode, and the seconds of its turns."""
+
+    def __init__(self, name: str, mode: str, module: nn.Module, x: Tensor) -> None:
+        self.name, self.mode = name, mode
+        self.forward: list[float] = []
+        self.both: list[float] = []
+        self._context: AbstractContextManager[object] = plainly if mode == "plain" else nullcontext()
+        self._module = torch.compile(module, fullgraph=True, dynamic=False) if mode == "compiled" else module
+        self._inputs = [x, *module.parameters()]
+        with self._context:
+            self._gradient = torch.randn_like(self._module(x))
+            self._both()
+
+    def _forward(self) -> None:
+        with torch.no_grad():
+            self._module(self._inputs[0])
+
+    def _both(self) -> None:
+        output = self._module(self._inputs[0])
+        torch.autograd.grad(output, self._inputs, self._gradient, allow_unused=True)
+
+    def take_turn(self, *, counts: bool) -> None:
+        with self._context:
+            for call, times in ((self._forward, self.forward), (self._both, self.both)):
+                seconds = _timed(call, self._inputs[0].device)
+                if counts:
+                    times.append(seconds)
+
+    def row(self, relu: "_Contestant", silu: "_Contestant") -> BenchRow:
+        return BenchRow(
+            name=self.name,
+            mode=self.mode,
+            forward_us=1e6 * statistics.median(self.forward),
+            both_us=1e6 * statistics.median(self.both),
+            forward_ratio=_median_ratio(self.forward, relu.forward),
+            both_ratio=_median_ratio(self.both, relu.both),
+            forward_silu_ratio=_median_ratio(self.forward, silu.forward),
+            both_silu_ratio=_median_ratio(self.both, silu.both),
+        )
 
 
 def bench(
@@ -44,106 +104,128 @@ def bench(
     *,
     rounds: int = 50,
     device: torch.device | str = "cpu",
+    modes: Sequence[str] = ("eager",),
 ) -> list[BenchRow]:
-    """Measure activations in turns (ABCABC) within one process.
+    """Measure activations in turns (ABCABC) within one process, with one thread, as the training processes compute.
 
     The clock of a shared machine drifts by some 20 % within minutes, so only the ratios of one call to `bench` compare.
-    Call `torch.set_num_threads(1)` before, as the training processes do.
 
     Args:
         specs: What to measure; None for every registered activation.
         shape: Shape of the pre-activations, ``(..., features)``.
         rounds: How often each has its turn.
         device: Where to measure.
+        modes: Which of ``"eager"``, ``"plain"`` and ``"compiled"``; all take turns with one another.
 
     Returns:
-        One row per spec, in the order given; the reference `torch.nn.ReLU` is not among them.
+        A row for each spec and mode, mode by mode in the orders given. Left out are plain rows of activations that
+        have no fused form, and compiled rows of those that cannot be compiled without a graph break.
 
     Raises:
-        ActivationError: A bad spec, or fewer than one round.
+        ActivationError: A bad spec or mode, or fewer than one round.
     """
     if rounds < 1:
         raise ActivationError(f"rounds={rounds!r} is not allowed; it must be a whole number from 1 on.")
-    specs = names() if specs is None else specs
-    x = torch.randn(tuple(shape), device=device, requires_grad=True)
-    modules = [nn.ReLU(), *(make(spec, shape[-1]).to(device) for spec in specs)]
-    # What an activation gives back can be wider or narrower than what it gets.
-    shapes = [module(x).shape for module in modules]
-    gradients = {size: torch.randn(size, device=device) for size in shapes}
-    forward: list[list[float]] = [[] for _ in modules]
-    both: list[list[float]] = [[] for _ in modules]
-    for turn in range(_WARM_UP_ROUNDS + rounds):
-        for index, module in enumerate(modules):
-            forward_call, both_calls = partial(_forward, module, x), partial(_both, module, x, gradients[shapes[index]])
-            times = _timed(forward_call, x.device), _timed(both_calls, x.device)
-            if turn >= _WARM_UP_ROUNDS:
-                forward[index].append(times[0])
-                both[index].append(times[1])
-    return [
-        BenchRow(
-            name=str(spec),
-            forward_us=1e6 * statistics.median(forward[index]),
-            both_us=1e6 * statistics.median(both[index]),
-            forward_ratio=_median_ratio(forward[index], forward[0]),
-            both_ratio=_median_ratio(both[index], both[0]),
-        )
-        for index, spec in enumerate(specs, start=1)
-    ]
-
-
-def bench_table(
-    specs: Sequence[str] | None, shape: tuple[int, ...], *, rounds: int = 50, device: torch.device | str = "cpu"
-) -> str:
-    """Return `bench` as a table, measured with one thread, with the machine and the versions above it."""
-    measured = bench_alone(specs, shape, rounds=rounds, device=device)
-    rows = [
-        (row.name, f"{row.forward_us:.0f}", f"{row.both_us:.0f}", f"{row.forward_ratio:.2f}", f"{row.both_ratio:.2f}")
-        for row in measured
-    ]
-    head = ("name", "forward us", "fwd+bwd us", "forward / ReLU", "fwd+bwd / ReLU")
-    return bench_conditions(shape, rounds, device) + table(head, rows)
-
-
-def bench_alone(
-    specs: Sequence[str] | None, shape: tuple[int, ...], *, rounds: int, device: torch.device | str = "cpu"
-) -> list[BenchRow]:
-    """Return `bench`, measured with one thread."""
+    for mode in modes:
+        if mode not in MODES:
+            raise ActivationError(f"The mode {mode!r} is not allowed; allowed are {', '.join(MODES)}.")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return bench(specs, shape, rounds=rounds, device=device)
+        return _bench(names() if specs is None else specs, tuple(shape), rounds, torch.device(device), modes)
     finally:
         torch.set_num_threads(threads)
 
 
-def bench_conditions(shape: tuple[int, ...], rounds: int, device: torch.device | str = "cpu") -> str:
+def _bench(
+    specs: Sequence[Spec], shape: tuple[int, ...], rounds: int, device: torch.device, modes: Sequence[str]
+) -> list[BenchRow]:
+    x = torch.randn(shape, device=device, requires_grad=True)
+    modules = [(str(spec), make(spec, shape[-1]).to(device)) for spec in specs]
+    with _room_to_compile(len(modules)) if "compiled" in modes else nullcontext():
+        references: dict[bool, list[_Contestant]] = {}
+        for compiled in {mode == "compiled" for mode in modes}:
+            mode = "compiled" if compiled else "eager"
+            references[compiled] = [_Contestant("", mode, reference, x) for reference in (nn.ReLU(), nn.SiLU())]
+        invited = [_contestant(name, mode, module, x) for mode in modes for name, module in modules]
+        measured = [contestant for contestant in invited if contestant is not None]
+        everybody = [*(reference for pair in references.values() for reference in pair), *measured]
+        for turn in range(_WARM_UP_ROUNDS + rounds):
+            for contestant in everybody:
+                contestant.take_turn(counts=turn >= _WARM_UP_ROUNDS)
+    return [contestant.row(*references[contestant.mode == "compiled"]) for contestant in measured]
+
+
+def _room_to_compile(modules: int) -> AbstractContextManager[object]:
+    """Return a context in which every module keeps its compiled code; eight of one class would be the limit."""
+    import torch._dynamo.config  # noqa: PLC0415 - the compiler takes seconds to import
+
+    torch.compiler.reset()
+    room: AbstractContextManager[object] = torch._dynamo.config.patch(recompile_limit=8 + modules)  # noqa: SLF001
+    return room
+
+
+def _contestant(name: str, mode: str, module: nn.Module, x: Tensor) -> _Contestant | None:
+    try:
+        contestant = _Contestant(name, mode, module, x)
+    # Whatever the compiler says of code that it does not take.
+    except Exception:
+        if mode != "compiled":
+            raise
+        return None
+    return None if mode == "plain" and not plainly.calls else contestant
+
+
+def bench_table(
+    specs: Sequence[str] | None,
+    shape: tuple[int, ...],
+    *,
+    rounds: int = 50,
+    device: torch.device | str = "cpu",
+    modes: Sequence[str] = ("eager",),
+) -> str:
+    """Return `bench` as a table for each mode, with the machine and the versions above it."""
+    measured = {(row.mode, row.name): row for row in bench(specs, shape, rounds=rounds, device=device, modes=modes)}
+    tables = []
+    for mode in modes:
+        rows = [(name, *_shown(measured.get((mode, name)))) for name in (names() if specs is None else specs)]
+        tables.append(bench_conditions(shape, rounds, device, mode) + table(_COLUMNS, rows))
+    return "\n".join(tables)
+
+
+def bench_conditions(
+    shape: tuple[int, ...], rounds: int, device: torch.device | str = "cpu", mode: str = "eager"
+) -> str:
     """Return the line that says where and how a table of costs was measured."""
     where = torch.cuda.get_device_name(device) if torch.device(device).type == "cuda" else cpu_name()
-    return f"{where}, torch {torch.__version__}, one thread, eager, float32, shape {shape}, median of {rounds} turns\n"
+    how = f"one thread, {mode}, float32, shape {shape}, median of {rounds} turns"
+    return f"{where}, torch {torch.__version__}, {how}\n"
+
+
+def _shown(row: BenchRow | None) -> Sequence[str]:
+    if row is None:
+        return ["-"] * (len(_COLUMNS) - 1)
+    ratios = (row.forward_ratio, row.both_ratio, row.forward_silu_ratio, row.both_silu_ratio)
+    return [f"{row.forward_us:.0f}", f"{row.both_us:.0f}", *(f"{ratio:.2f}" for ratio in ratios)]
 
 
 def _median_ratio(times: list[float], reference: list[float]) -> float:
     return statistics.median(a / b for a, b in zip(times, reference, strict=True))
 
 
-def _forward(module: nn.Module, x: Tensor) -> None:
-    with torch.no_grad():
-        module(x)
-
-
-def _both(module: nn.Module, x: Tensor, gradient: Tensor) -> None:
-    output = module(x)
-    # A parameter can have no part in the value yet, as in a phase of warming up.
-    torch.autograd.grad(output, [x, *module.parameters()], gradient, allow_unused=True)
-
-
 def _timed(call: Callable[[], None], device: torch.device) -> float:
-    """Return the seconds of one call; on a GPU the queue is empty before and after."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    start = time.perf_counter()
+    """Return the seconds of one call: on a CPU the thread's own, so that other processes do not count."""
+    # Once outside the clock: the contestant before has left its own data in the caches.
+    call()
+    clock = time.thread_time if device.type == "cpu" else time.perf_counter
+    _finish(device)
+    start = clock()
     for _ in range(_CALLS_PER_TURN):
         call()
+    _finish(device)
+    return (clock() - start) / _CALLS_PER_TURN
+
+
+def _finish(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return (time.perf_counter() - start) / _CALLS_PER_TURN

@@ -2,7 +2,7 @@
 
 import math
 
-from rl_acts._bench import bench_alone, bench_conditions
+from rl_acts._bench import bench, bench_conditions
 from rl_acts._character import DEAD_BAND_END, DEAD_SLOPE, Character, character
 from rl_acts._extremes import Extreme
 from rl_acts._info import ActivationInfo, Interval
@@ -24,7 +24,7 @@ def list_text(family: str | None, *, cost: bool) -> str:
     head = ["name", "family", "learnt", "aliases", "formula"]
     conditions = ""
     if cost:
-        measured = bench_alone([entry.name for entry in entries], _COST_SHAPE, rounds=_COST_ROUNDS)
+        measured = bench([entry.name for entry in entries], _COST_SHAPE, rounds=_COST_ROUNDS)
         conditions = bench_conditions(_COST_SHAPE, _COST_ROUNDS)
         head[3:3] = ["forward / ReLU", "fwd+bwd / ReLU"]
         for row, found in zip(rows, measured, strict=True):

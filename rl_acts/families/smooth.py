@@ -9,6 +9,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rl_acts._base import Activation
+from rl_acts._fused import fused
+from rl_acts._fused_forms import SWISH
 from rl_acts._info import UNBOUNDED, Parameter, Real
 from rl_acts._registry import register
 
@@ -110,7 +112,7 @@ class GELUQuick(Activation):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map pre-activations of any shape to the same shape."""
-        return x * (1.702 * x).sigmoid()
+        return fused(SWISH, x, 1.702)
 
 
 @register(
@@ -140,7 +142,7 @@ class Swish(Activation):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map pre-activations of any shape to the same shape."""
-        return F.silu(x) if self.beta == 1.0 else x * (self.beta * x).sigmoid()
+        return F.silu(x) if self.beta == 1.0 else fused(SWISH, x, self.beta)
 
 
 @register(

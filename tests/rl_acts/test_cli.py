@@ -1,5 +1,6 @@
 """``python -m rl_acts``: the real command line."""
 
+import json
 import subprocess
 import sys
 
@@ -142,6 +143,54 @@ def test_bench_measures_what_is_asked_for(capsys: pytest.CaptureFixture[str]) ->
     assert all(float(number) > 0 for row in rows for number in row.split()[1:])
 
 
+def test_bench_compares_modes_and_shapes_and_shows_what_there_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["bench", "swim", "relu", "--shape", "4,8", "--shape", "2,4,8", "--rounds", "1", "--device", "cpu"]
+    assert main([*command, "--modes", "eager,plain"]) == 0
+    tables = [block.splitlines() for block in capsys.readouterr().out.split("\n\n")]
+    heads = [table[0].split("one thread, ")[1].split(", median")[0] for table in tables]
+    assert heads == [
+        f"{mode}, float32, shape {shape}" for shape in ("(4, 8)", "(2, 4, 8)") for mode in ("eager", "plain")
+    ]
+    # ReLU has no fused form, so there is nothing plain to compare it with.
+    assert [table[3].split() for table in tables[1::2]] == [["relu", *"------"]] * 2
+    assert all("-" not in table[2].split() for table in tables)
+
+
+def test_bench_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["bench", "swim(k=0.7)", "identity", "--shape", "4,8", "--rounds", "3", "--device", "cpu", "--json"]
+    assert main([*command, "--modes", "plain,eager"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["rounds"] == 3
+    (result,) = report["results"]
+    assert result["shape"] == [4, 8]
+    rows = result["rows"]
+    assert [(row["name"], row["mode"]) for row in rows] == [
+        ("swim(k=0.7)", "plain"),
+        ("swim(k=0.7)", "eager"),
+        ("identity", "eager"),
+    ]
+    assert all(row[key] > 0 for row in rows for key in row if key not in {"name", "mode"})
+
+
+def test_bench_leaves_out_what_cannot_be_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refused(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x * float(x.sum())  # a number out of a tensor breaks the graph
+
+    # No compiler is needed: the one that stands in for it takes ReLU and its like, and refuses that module.
+    def compiled(module: nn.Module, **options: object) -> nn.Module:
+        assert options == {"fullgraph": True, "dynamic": False}
+        if isinstance(module, Refused):
+            raise TypeError("graph break")
+        return module
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    rows = rl_acts.bench([lambda _: nn.Tanh(), lambda _: Refused()], (2, 2), rounds=1, modes=["compiled"])
+    assert [row.mode for row in rows] == ["compiled"]
+    with pytest.raises(rl_acts.ActivationError, match=r"The mode 'jitted' is not allowed; allowed are eager, plain"):
+        rl_acts.bench(["relu"], (2, 2), modes=["jitted"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -151,6 +200,7 @@ def test_bench_measures_what_is_asked_for(capsys: pytest.CaptureFixture[str]) ->
             "error: features=0 is not allowed; it must be a whole number from 1 on.\n",
         ),
         (["bench", "swim(k=0)"], "error: swim: k=0 is not allowed; k must be a finite number above 0.\n"),
+        (["bench", "--modes", "fast"], "error: The mode 'fast' is not allowed; allowed are eager, plain, compiled.\n"),
         (["bench", "--rounds", "0"], "error: rounds=0 is not allowed; it must be a whole number from 1 on.\n"),
         (["bench", "--device", "meta"], "error: --device='meta' is not allowed"),
         (["bench", "--device", "cuda:99"], "error: --device='cuda:99' is not allowed"),

@@ -1,0 +1,254 @@
+"""The library's fused forms: gates by a root or a sigmoid, and sums of rectified parts. See `rl_acts._fused.Form`."""
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from rl_acts._fused import Form, Number, constant
+
+# Native kernels for a b (1 - b), and for a where b is above a threshold and 0 elsewhere, each in one pass.
+_times_logistic_slope = torch.ops.aten.sigmoid_backward.default
+_where_above = torch.ops.aten.threshold_backward
+
+
+# Swim: f = x G with the gate G = 1 / (1 + w^2), w = sqrt(1 + t^2) - t = exp(-asinh t), t = k x. Nothing cancels on the
+# left. On the right w does, and from some t on it is rounding error alone; there it counts as 0, since 1 + w^2 is 1 to
+# rounding. f' = G (6 G - 4 G^2 - 1) = G (5/4 - 4 (G - 3/4)^2), which keeps its digits in the tail, where G is small,
+# and is exactly 1 for G = 1.
+#
+# The expression is for compilers, for which passes do not count and a mask costs more: relu(x) - |x| G(-|t|). Scaled by
+# a power of two, which is exact, its squares overflow only from |t| = 1e31 on, where they would from 1e19 (float32).
+_SCALE = 2.0**-40
+
+
+def _swim_expression(x: Tensor, k: Number) -> Tensor:
+    a = x.abs()
+    t = (_SCALE * k) * a
+    d = _SCALE**2 + t * t
+    # (x + a) / 2 is relu(x), but with the slope 1/2 at 0 that Swim has there.
+    return 0.5 * ((x + a) - a * ((d + t * d.sqrt()).reciprocal() * _SCALE**2))
+
+
+def _far(dtype: torch.dtype) -> float:
+    """Return the t from which on 1 + w^2 is 1 to rounding: 2^12 in float32, 2^26 in float64."""
+    return 2.0 ** math.ceil(-0.5 * math.log2(torch.finfo(dtype).eps))
+
+
+@lru_cache(maxsize=256)
+def _swim_scales(k: float, dtype: torch.dtype) -> tuple[float, float, float]:
+    """Return the largest x that counts, a power of two c near k, and c / k: c w / k = sqrt((c/k)^2 + (c x)^2) - c x.
+
+    So k x is not rounded before it cancels.
+    """
+    # Sharper ones equal ReLU to 1e-19, and their squares overflow.
+    k = min(k, 1e18)
+    c = math.ldexp(1.0, math.frexp(k)[1])
+    return min(_far(dtype) / k, torch.finfo(dtype).max), c, c / k
+
+
+def _swim_value(record: bool, x: Tensor, k: Number) -> tuple[Tensor, tuple[Tensor, ...]]:
+    if isinstance(k, Tensor):
+        return _swim_learnt_value(record, x, k)
+    largest, c, one = _swim_scales(k, x.dtype)
+    near = x.clamp_max(largest)
+    w = torch.addcmul(constant(one * one, x), near, near, value=c * c).sqrt_().sub_(near, alpha=c)
+    denominator = torch.addcmul(constant(1.0, w), w, w, value=1.0 / (one * one), out=w)
+    value = torch.div(x, denominator, out=near)
+    return value, (denominator.reciprocal_(),) if record else ()
+
+
+def _swim_learnt_value(record: bool, x: Tensor, k: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+    minus_t = x * -k
+    one = constant(1.0, minus_t)
+    root = torch.addcmul(one, minus_t, minus_t).sqrt_()
+    w = _where_above.grad_input(root + minus_t, minus_t, -_far(minus_t.dtype), grad_input=minus_t)
+    denominator = torch.addcmul(one, w, w, out=w)
+    value = x / denominator
+    return value, (denominator.reciprocal_(), root) if record else ()
+
+
+def _swim_pull(
+    gradient: Tensor, wanted: Sequence[bool], x: Tensor, kept: Sequence[Tensor], _: Number
+) -> list[Tensor | None]:
+    gate = kept[0]
+    away = gate - constant(0.75, gate)
+    slope = torch.addcmul(constant(1.25, gate), away, away, value=-4.0, out=away).mul_(gate)
+    by_x = slope.mul_(gradient)
+    if not wanted[0]:
+        return [by_x, None]
+    # df/dk = x^2 / (2 r^3) with r = sqrt(1 + t^2)
+    root = kept[1]
+    by_k = (x / root).square_().div_(root)
+    return [by_x, torch.addcmul(constant(0.0, by_k), by_k, gradient, value=0.5, out=by_k)]
+
+
+SWIM = Form(_swim_expression, _swim_value, _swim_pull)
+
+
+# Swish: f = x s with s = sigmoid(beta x), f' = s + beta x s (1 - s), df/dbeta = x^2 s (1 - s).
+def _swish_expression(x: Tensor, beta: Number) -> Tensor:
+    return x * (beta * x).sigmoid()
+
+
+def _swish_value(record: bool, x: Tensor, beta: Number) -> tuple[Tensor, tuple[Tensor, ...]]:  # noqa: ARG001
+    s = (x * constant(beta, x)).sigmoid_()
+    return x * s, (s,)
+
+
+def _swish_pull(
+    gradient: Tensor, wanted: Sequence[bool], x: Tensor, kept: Sequence[Tensor], beta: Number
+) -> list[Tensor | None]:
+    (s,) = kept
+    part = _times_logistic_slope(x, s)
+    factor = constant(beta, s)
+    if not wanted[0]:
+        return [part.mul_(factor).add_(s).mul_(gradient), None]
+    part.mul_(gradient)
+    by_beta = part * x
+    return [part.mul_(factor).addcmul_(gradient, s), by_beta]
+
+
+SWISH = Form(_swish_expression, _swish_value, _swish_pull)
+
+
+# ULU: f = x s with s = sigmoid(t), t = 2 a x with a = a1 on the left and a2 on the right, f' = s + t s (1 - s).
+def _ulu_expression(x: Tensor, a1: Number, a2: Number) -> Tensor:
+    positive = x.relu()
+    # One of the two products is exactly 0, so each side has its own a to the last bit.
+    return x * ((2.0 * a1) * (x - positive) + (2.0 * a2) * positive).sigmoid()
+
+
+def _ulu_value(record: bool, x: Tensor, a1: Number, a2: Number) -> tuple[Tensor, tuple[Tensor, ...]]:
+    positive = x.clamp_min(0.0)
+    t = (x - positive).mul_(constant(2.0 * a1, x)).add_(positive.mul_(constant(2.0 * a2, x)))
+    s = t.sigmoid() if record else t.sigmoid_()
+    return x * s, (s, t)
+
+
+def _ulu_pull(
+    gradient: Tensor, wanted: Sequence[bool], x: Tensor, kept: Sequence[Tensor], _: Number, __: Number
+) -> list[Tensor | None]:
+    s, t = kept
+    by_x = _times_logistic_slope(t, s).add_(s).mul_(gradient)
+    if not any(wanted):
+        return [by_x, None, None]
+    # df/da = 2 x^2 s (1 - s) on a's own side
+    part = _times_logistic_slope(x, s).mul_(gradient)
+    by_a2 = torch.addcmul(constant(0.0, part), part, x.clamp_min(0.0), value=2.0)
+    by_both = torch.addcmul(constant(0.0, part), part, x, value=2.0, out=part)
+    return [by_x, by_both.sub_(by_a2), by_a2]
+
+
+ULU = Form(_ulu_expression, _ulu_value, _ulu_pull)
+
+
+# CRReLU: f = max(x, 0) + eps x e with e = exp(-x^2 / 2), f' = 1{x > 0} + eps (1 - x^2) e.
+def _crrelu_expression(x: Tensor, eps: Number) -> Tensor:
+    return x.relu() + eps * (x * (-0.5 * x * x).exp())
+
+
+def _crrelu_value(record: bool, x: Tensor, eps: Number) -> tuple[Tensor, tuple[Tensor, ...]]:  # noqa: ARG001
+    bump = torch.addcmul(constant(0.0, x), x, x, value=-0.5).exp_()
+    return (x * bump).mul_(constant(eps, x)).add_(x.clamp_min(0.0)), (bump,)
+
+
+def _crrelu_pull(
+    gradient: Tensor, wanted: Sequence[bool], x: Tensor, kept: Sequence[Tensor], eps: Number
+) -> list[Tensor | None]:
+    (bump,) = kept
+    by_eps = x * bump
+    # In this order a bump of 0 stays 0 where x^2 overflows.
+    slope = torch.addcmul(bump, x, by_eps, value=-1.0).mul_(constant(eps, x))
+    by_x = slope.mul_(gradient).add_(_where_above.default(gradient, x, 0.0))
+    return [by_x, by_eps.mul_(gradient) if wanted[0] else None]
+
+
+CRRELU = Form(_crrelu_expression, _crrelu_value, _crrelu_pull)
+
+
+# xIELU: f = ap p^2 + an (expm1(m) - m) + beta x with p = max(x, 0), m = min(x, 0); f' = 2 ap p + an expm1(m) + beta.
+def _xielu_expression(x: Tensor, ap: Number, an: Number, beta: Number) -> Tensor:
+    positive = x.relu()
+    # Exactly min(x, 0), with the derivative 1 at 0: the exponential never overflows.
+    negative = x - positive
+    return ap * (positive * positive) + an * (negative.expm1() - negative) + beta * x
+
+
+def _xielu_value(record: bool, x: Tensor, ap: Number, an: Number, beta: Number) -> tuple[Tensor, tuple[Tensor, ...]]:
+    positive = x.clamp_min(0.0)
+    negative = x - positive
+    exponential = negative.expm1()
+    value = torch.sub(exponential, negative, out=negative).mul_(constant(an, x))
+    value.add_(positive.square_().mul_(constant(ap, x)))
+    value.add_(torch.mul(x, constant(beta, x), out=positive))
+    return value, (exponential,) if record else ()
+
+
+def _xielu_pull(
+    gradient: Tensor,
+    wanted: Sequence[bool],
+    x: Tensor,
+    kept: Sequence[Tensor],
+    ap: Number,
+    an: Number,
+    beta: Number,
+) -> list[Tensor | None]:
+    (exponential,) = kept
+    positive = x.clamp_min(0.0)
+    by_x = (exponential * constant(an, x)).add_(positive * constant(2.0 * ap, x)).add_(constant(beta, x)).mul_(gradient)
+    by_an = None
+    if wanted[1]:
+        by_an = (exponential - x).add_(positive).mul_(gradient)
+    return [
+        by_x,
+        positive.square_().mul_(gradient) if wanted[0] else None,
+        by_an,
+        x * gradient if wanted[2] else None,
+    ]
+
+
+XIELU = Form(_xielu_expression, _xielu_value, _xielu_pull)
+
+
+# LSLU in a row: h_0 = x, h_i = theta_i p_(i-1) + omega_i with p = max(h, 0), f = scale p_n. The parameters are scale,
+# the n factors, the n shifts.
+def _lslu_expression(x: Tensor, scale: Tensor, *links: Tensor) -> Tensor:
+    h = x
+    for factor, shift in _in_pairs(links):
+        h = factor * h.relu() + shift
+    return scale * h.relu()
+
+
+def _lslu_value(record: bool, x: Tensor, scale: Tensor, *links: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+    parts = [x.clamp_min(0.0)]
+    for factor, shift in _in_pairs(links):
+        following = (parts[-1] * factor).add_(shift).clamp_min_(0.0)
+        parts = [*parts, following] if record else [following]
+    return parts[-1] * scale, tuple(parts) if record else ()
+
+
+def _lslu_pull(
+    gradient: Tensor, wanted: Sequence[bool], _: Tensor, kept: Sequence[Tensor], scale: Tensor, *links: Tensor
+) -> list[Tensor | None]:
+    *inner, last = kept
+    by_scale = gradient * last if wanted[0] else None
+    back = _where_above.default(gradient * scale, last, 0.0)
+    by_factor: list[Tensor | None] = []
+    by_shift: list[Tensor | None] = []
+    learnt = any(wanted[1:])
+    for part, (factor, _shift) in zip(reversed(inner), reversed(_in_pairs(links)), strict=True):
+        by_factor.insert(0, back * part if learnt else None)
+        by_shift.insert(0, back)
+        back = _where_above.default(back * factor, part, 0.0)
+    return [back, by_scale, *by_factor, *by_shift]
+
+
+def _in_pairs(links: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
+    half = len(links) // 2
+    return list(zip(links[:half], links[half:], strict=True))
+
+
+LSLU = Form(_lslu_expression, _lslu_value, _lslu_pull)
