@@ -18,7 +18,6 @@ from agents.network import PopulationNetwork
 from agents.philox import Stream, uniform, words
 from tests.agents.kinds import KINDS, PHASE_AFTER, Doubling, Halving, OfTheRow, build, registered, uniforms_of
 from tests.agents.reference import our_learner, random_batch, random_noise
-from tests.agents.test_executor import cuda_stand_ins  # noqa: F401 - a fixture
 
 
 @pytest.fixture(autouse=True)
