@@ -1,4 +1,4 @@
-"""The library's fused forms: gates by a root or a sigmoid, and sums of rectified parts. See `rl_acts._fused.Form`."""
+"""The library's fused forms, those that gain by it. See `rl_acts._fused.Form`."""
 
 import math
 from collections.abc import Sequence
@@ -211,44 +211,3 @@ def _xielu_pull(
 
 
 XIELU = Form(_xielu_expression, _xielu_value, _xielu_pull)
-
-
-# LSLU in a row: h_0 = x, h_i = theta_i p_(i-1) + omega_i with p = max(h, 0), f = scale p_n. The parameters are scale,
-# the n factors, the n shifts.
-def _lslu_expression(x: Tensor, scale: Tensor, *links: Tensor) -> Tensor:
-    h = x
-    for factor, shift in _in_pairs(links):
-        h = factor * h.relu() + shift
-    return scale * h.relu()
-
-
-def _lslu_value(record: bool, x: Tensor, scale: Tensor, *links: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-    parts = [x.clamp_min(0.0)]
-    for factor, shift in _in_pairs(links):
-        following = (parts[-1] * factor).add_(shift).clamp_min_(0.0)
-        parts = [*parts, following] if record else [following]
-    return parts[-1] * scale, tuple(parts) if record else ()
-
-
-def _lslu_pull(
-    gradient: Tensor, wanted: Sequence[bool], _: Tensor, kept: Sequence[Tensor], scale: Tensor, *links: Tensor
-) -> list[Tensor | None]:
-    *inner, last = kept
-    by_scale = gradient * last if wanted[0] else None
-    back = _where_above.default(gradient * scale, last, 0.0)
-    by_factor: list[Tensor | None] = []
-    by_shift: list[Tensor | None] = []
-    learnt = any(wanted[1:])
-    for part, (factor, _shift) in zip(reversed(inner), reversed(_in_pairs(links)), strict=True):
-        by_factor.insert(0, back * part if learnt else None)
-        by_shift.insert(0, back)
-        back = _where_above.default(back * factor, part, 0.0)
-    return [back, by_scale, *by_factor, *by_shift]
-
-
-def _in_pairs(links: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
-    half = len(links) // 2
-    return list(zip(links[:half], links[half:], strict=True))
-
-
-LSLU = Form(_lslu_expression, _lslu_value, _lslu_pull)

@@ -10,7 +10,7 @@ from torch.func import vmap
 
 import rl_acts
 from rl_acts._fused import Form, constant, fused, plainly
-from rl_acts._fused_forms import CRRELU, LSLU, SWIM, SWISH, ULU, XIELU
+from rl_acts._fused_forms import CRRELU, SWIM, SWISH, ULU, XIELU
 
 FEATURES = 5
 FORMS: dict[str, tuple[Form, tuple[float, ...]]] = {
@@ -20,15 +20,9 @@ FORMS: dict[str, tuple[Form, tuple[float, ...]]] = {
     "ulu": (ULU, (0.5, 1.25)),
     "crrelu": (CRRELU, (-0.3,)),
     "xielu": (XIELU, (0.8, 0.9, 0.5)),
-    "lslu": (LSLU, (1.5, 0.5, 2.0, 0.25, -0.5)),
 }
 GRANULARITIES = ("constant", "layer", "unit")
-CASES = [
-    pytest.param(name, granularity, id=f"{name} {granularity}")
-    for name in FORMS
-    for granularity in GRANULARITIES
-    if (name, granularity) != ("lslu", "constant")
-]
+CASES = [pytest.param(name, granularity, id=f"{name} {granularity}") for name in FORMS for granularity in GRANULARITIES]
 
 
 def points(rows: int = 9, dtype: torch.dtype = torch.float64) -> Tensor:
