@@ -5,6 +5,8 @@ import math
 from torch import Tensor, nn
 
 from rl_acts._base import PER, Activation, LearnableActivation, widened
+from rl_acts._fused import fused
+from rl_acts._fused_forms import CRRELU
 from rl_acts._info import Parameter, Real
 from rl_acts._registry import register
 
@@ -23,11 +25,7 @@ def crrelu(x: Tensor, eps: float | Tensor) -> Tensor:
     Returns:
         Activations of the shape and dtype of `x`.
     """
-    return _crrelu_expression(widened(x), eps).to(x.dtype)
-
-
-def _crrelu_expression(x: Tensor, eps: float | Tensor) -> Tensor:
-    return x.relu() + eps * (x * (-0.5 * x * x).exp())
+    return fused(CRRELU, widened(x), eps).to(x.dtype)
 
 
 @register(

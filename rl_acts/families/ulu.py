@@ -6,6 +6,8 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from rl_acts._base import PER, Activation, LearnableActivation
+from rl_acts._fused import fused
+from rl_acts._fused_forms import ULU as ULU_FORM
 from rl_acts._info import Parameter, Real
 from rl_acts._registry import register
 from rl_acts.errors import ActivationError
@@ -24,13 +26,7 @@ def ulu(x: Tensor, a1: float | Tensor, a2: float | Tensor) -> Tensor:
     Returns:
         Activations of the shape of `x`.
     """
-    return _ulu_expression(x, a1, a2)
-
-
-def _ulu_expression(x: Tensor, a1: float | Tensor, a2: float | Tensor) -> Tensor:
-    positive = x.relu()
-    # One of the two products is exactly 0, so each side has its own a to the last bit.
-    return x * ((2.0 * a1) * (x - positive) + (2.0 * a2) * positive).sigmoid()
+    return fused(ULU_FORM, x, a1, a2)
 
 
 @register(

@@ -4,6 +4,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rl_acts._base import PER, LearnableActivation, inverse_softplus, widened
+from rl_acts._fused import fused
+from rl_acts._fused_forms import XIELU as XIELU_FORM
 from rl_acts._info import Flag, Parameter, Real
 from rl_acts._registry import register
 from rl_acts.errors import ActivationError
@@ -22,17 +24,15 @@ def xielu(x: Tensor, ap: float | Tensor, an: float | Tensor, beta: float | Tenso
     Returns:
         Activations of the shape and dtype of `x`.
     """
-    return _xielu_expression(widened(x), ap, an, beta, eps).to(x.dtype)
+    wide = widened(x)
+    value = fused(XIELU_FORM, wide, ap, an, beta) if eps == 0.0 else _clamped(wide, ap, an, beta, eps)
+    return value.to(x.dtype)
 
 
-def _xielu_expression(
-    x: Tensor, ap: float | Tensor, an: float | Tensor, beta: float | Tensor, eps: float = 0.0
-) -> Tensor:
+def _clamped(x: Tensor, ap: float | Tensor, an: float | Tensor, beta: float | Tensor, eps: float) -> Tensor:
     positive = x.relu()
-    # Exactly min(x, 0), with the derivative 1 at 0: the exponential never overflows, and each side vanishes on the
-    # other by arithmetic alone.
     negative = x - positive
-    exponential = negative.expm1() if eps == 0.0 else negative.clamp(max=eps).expm1() * (x <= 0)
+    exponential = negative.clamp(max=eps).expm1() * (x <= 0)
     return ap * (positive * positive) + an * (exponential - negative) + beta * x
 
 
