@@ -19,17 +19,14 @@ _where_above = torch.ops.aten.threshold_backward
 # rounding. f' = G (6 G - 4 G^2 - 1) = G (5/4 - 4 (G - 3/4)^2), which keeps its digits in the tail, where G is small,
 # and is exactly 1 for G = 1.
 #
-# The expression is for compilers, for which passes do not count and a mask costs more: relu(x) - |x| G(-|t|). Scaled by
-# a power of two, which is exact, its squares overflow only from |t| = 1e31 on, where they would from 1e19 (float32).
-_SCALE = 2.0**-40
-
-
+# The expression is for compilers, for which passes do not count and a mask costs more: relu(x) - |x| G(-|t|). Its
+# slopes are NaN where t^2 overflows, from |t| = 1e19 on in float32.
 def _swim_expression(x: Tensor, k: Number) -> Tensor:
     a = x.abs()
-    t = (_SCALE * k) * a
-    d = _SCALE**2 + t * t
+    t = k * a
+    d = 1.0 + t * t
     # (x + a) / 2 is relu(x), but with the slope 1/2 at 0 that Swim has there.
-    return 0.5 * ((x + a) - a * ((d + t * d.sqrt()).reciprocal() * _SCALE**2))
+    return 0.5 * ((x + a) - a * (d + t * d.sqrt()).reciprocal())
 
 
 def _far(dtype: torch.dtype) -> float:

@@ -24,7 +24,7 @@ def swim(x: Tensor, k: float | Tensor) -> Tensor:
     With t = k x and w = sqrt(1 + t^2) - t this is x / (1 + w^2). For negative x the printed form is a difference of
     nearly equal numbers (float32: off by 1e-4 at x = -100, 0 below -8000); here nothing cancels there, and where w
     does, 1 + w^2 is 1 to rounding. Beyond |k x| = 1e19 in float32 the value is its limit max(x, 0) and the slope 0 or
-    1; infinities give NaN. Compiled code and second derivatives use an equal form, up to |k x| = 1e31.
+    1; infinities give NaN. Compiled code and second derivatives use an equal form, whose slopes are NaN beyond that.
 
     Args:
         x: Pre-activations of any shape. Half-precision ones are computed in float32.
