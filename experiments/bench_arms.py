@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from agents import resolve_device
-from agents.files import write_json_atomically
 from experiments.bench_contestants import MIXED, OURS, Job
 from experiments.bench_processes import Processes, take_turns
-from experiments.bench_updates import UpdateSettings, check_settings, facts, process_count
+from experiments.bench_updates import UpdateSettings, check_settings, collected, process_count
 from experiments.problems import InputError
 from rl_acts._table import table
 
@@ -44,14 +43,7 @@ def bench_arms_table(
         BenchError: A process ended.
     """
     _check(settings, forms)
-    if json_file is not None and (json_file.is_dir() or not json_file.absolute().parent.is_dir()):
-        raise InputError(f"--json {json_file}: allowed is a file in a folder that exists.")
-    measured: dict[str, Any] = {**facts(settings), "groups": []}
-    for group in bench_arms(settings, forms, say):
-        measured["groups"].append(group)
-        if json_file is not None:
-            write_json_atomically(json_file, measured)
-    return arms_table(measured)
+    return arms_table(collected(settings, bench_arms(settings, forms, say), json_file))
 
 
 def _check(settings: UpdateSettings, forms: Sequence[str]) -> None:

@@ -157,14 +157,28 @@ def bench_updates_table(
         BenchError: A process ended.
     """
     check_settings(settings)
+    return updates_table(collected(settings, bench_updates(settings, peers, say), json_file))
+
+
+def collected(settings: UpdateSettings, groups: Iterator[dict[str, Any]], json_file: Path | None) -> dict[str, Any]:
+    """Return the facts with all groups, written to a file after each group.
+
+    Args:
+        settings: How it is measured.
+        groups: Measured as they are taken.
+        json_file: The file, or None.
+
+    Raises:
+        InputError: The file's folder does not exist; nothing was measured.
+    """
     if json_file is not None and (json_file.is_dir() or not json_file.absolute().parent.is_dir()):
         raise InputError(f"--json {json_file}: allowed is a file in a folder that exists.")
     measured = {**facts(settings), "groups": []}
-    for group in bench_updates(settings, peers, say):
+    for group in groups:
         measured["groups"].append(group)
         if json_file is not None:
             write_json_atomically(json_file, measured)
-    return updates_table(measured)
+    return measured
 
 
 def facts(settings: UpdateSettings) -> dict[str, Any]:
