@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 # A constant of the constructor, or a learnt value that broadcasts against the pre-activations.
 Number: TypeAlias = float | Tensor
@@ -25,12 +26,13 @@ Number: TypeAlias = float | Tensor
 class Form:
     """An elementwise function f(x, *parameters), written twice: plainly, and cheaply for eager calls.
 
-    Neither `value` nor `pull` is ever recorded, traced or batched, so both may write into tensors of their own; never
-    into what they were given.
+    Neither `value` nor `pull` is ever recorded, traced or batched, so both may write into tensors of their own, and
+    `pull` into what `value` kept for it; never into what they were given.
 
     Attributes:
         expression: ``(x, *parameters)`` to f(x), as a plain expression that is right and differentiates stably.
-        value: ``(record, x, *parameters)`` to f(x) and, if `record`, the tensors that `pull` needs besides x.
+        value: ``(record, x, *parameters)`` to f(x) and, if `record`, the tensors that `pull` needs besides x: its own,
+            not f(x) itself.
         pull: ``(gradient, wanted, x, kept, *parameters)`` to the list ``gradient * df/dx, gradient * df/dp, ...`` of
             tensors shaped like x. `wanted` tells for each parameter whether its product is needed; for the others the
             list may hold anything.
@@ -72,8 +74,13 @@ def fused(form: Form, x: Tensor, *parameters: Number) -> Tensor:
         x: Pre-activations of any shape.
         *parameters: Numbers, or tensors that broadcast to the shape of `x`. Their gradients are one reduction each.
     """
-    # Nothing public tells whether a transform of torch.func is at work; autograd.Function asks this way too.
-    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():  # noqa: SLF001
+    # Nothing public tells whether a transform of torch.func or forward differentiation is at work; autograd.Function
+    # and torch.autograd.forward_ad ask these ways too.
+    if (
+        torch.compiler.is_compiling()
+        or torch._C._are_functorch_transforms_active()  # noqa: SLF001
+        or forward_ad._current_level >= 0  # noqa: SLF001
+    ):
         return form.expression(x, *parameters)
     if plainly.active:
         plainly.calls += 1
@@ -88,27 +95,35 @@ class _Fused(torch.autograd.Function):
     """The function as a node of the graph.
 
     `forward` takes the context: the separate `setup_context`, which `torch.func` asks for, costs more time per call
-    than all of SiLU at 256 x 256.
+    than all of SiLU at 256 x 256. What the form keeps is nobody else's, so it needs no `save_for_backward`, which
+    costs as much as a pass over the tensor.
     """
 
     @staticmethod
     def forward(ctx: Any, form: Form, x: Tensor, *parameters: Number) -> Tensor:
-        value, kept = form.value(True, x, *parameters)
+        value, ctx.kept = form.value(True, x, *parameters)
+        ctx.form, ctx.parameters = form, parameters
         learnt = [parameter for parameter in parameters if isinstance(parameter, Tensor)]
-        ctx.form, ctx.kept, ctx.parameters = form, len(kept), parameters
         if learnt:
-            # Tensors are remembered by `save_for_backward`, which notices when somebody overwrites them.
+            # Tensors of others are remembered by `save_for_backward`, which notices when somebody overwrites them.
             ctx.parameters = [None if isinstance(parameter, Tensor) else parameter for parameter in parameters]
-        ctx.save_for_backward(x, *kept, *learnt)
-        ctx.save_for_forward(x, *kept, *learnt)
+        ctx.save_for_backward(x, *learnt)
         return value
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, kept, parameters = _recalled(ctx)
+        x, *learnt = ctx.saved_tensors
+        parameters = ctx.parameters
+        if learnt:
+            given = iter(learnt)
+            parameters = [next(given) if parameter is None else parameter for parameter in parameters]
         _, *needed = ctx.needs_input_grad
         if torch.is_grad_enabled():
             return None, *_differentiable(ctx.form, gradient, needed, x, parameters)
+        kept, ctx.kept = ctx.kept, None
+        if kept is None:
+            # Used up by an earlier pass through a graph that was retained.
+            _, kept = ctx.form.value(True, x, *parameters)
         products = ctx.form.pull(gradient, needed[1:], x, kept, *parameters)
         if not any(needed[1:]):
             return None, products[0], *(None for _ in parameters)
@@ -117,27 +132,6 @@ class _Fused(torch.autograd.Function):
             for product, parameter, need in zip(products[1:], parameters, needed[1:], strict=True)
         ]
         return None, products[0], *reduced
-
-    @staticmethod
-    def jvp(ctx: Any, _: None, *tangents: Tensor | None) -> Tensor:
-        # The Jacobian is diagonal in x, so pushing a tangent and pulling a gradient are one product.
-        x, kept, parameters = _recalled(ctx)
-        parts = []
-        for index, tangent in enumerate(tangents):
-            if tangent is not None:
-                wanted = [place == index for place in range(1, len(tangents))]
-                parts.append(ctx.form.pull(tangent.expand_as(x), wanted, x, kept, *parameters)[index])
-        total: Tensor = sum(parts[1:], start=parts[0])
-        return total
-
-
-def _recalled(ctx: Any) -> tuple[Tensor, Sequence[Tensor], Sequence[Number]]:
-    x, *others = ctx.saved_tensors
-    if len(others) == ctx.kept:
-        return x, others, ctx.parameters
-    learnt = iter(others[ctx.kept :])
-    parameters = [next(learnt) if parameter is None else parameter for parameter in ctx.parameters]
-    return x, others[: ctx.kept], parameters
 
 
 def _reduced(product: Tensor, parameter: Tensor) -> Tensor:

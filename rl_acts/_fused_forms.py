@@ -10,7 +10,7 @@ from torch import Tensor
 from rl_acts._fused import Form, Number, constant
 
 # Native kernels for a b (1 - b), and for a where b is above a threshold and 0 elsewhere, each in one pass.
-_times_logistic_slope = torch.ops.aten.sigmoid_backward.default
+_times_logistic_slope = torch.ops.aten.sigmoid_backward
 _where_above = torch.ops.aten.threshold_backward
 
 
@@ -85,27 +85,29 @@ def _swim_pull(
 SWIM = Form(_swim_expression, _swim_value, _swim_pull)
 
 
-# Swish: f = x s with s = sigmoid(beta x), f' = s + beta x s (1 - s), df/dbeta = x^2 s (1 - s).
-def _swish_expression(x: Tensor, beta: Number) -> Tensor:
+# Swish: f = x s with s = sigmoid(beta x), f' = s + beta x s (1 - s). The slope is worked out at once, in the memory of
+# what is at hand, and leaves the backward pass one product.
+def _swish_expression(x: Tensor, beta: float) -> Tensor:
     return x * (beta * x).sigmoid()
 
 
-def _swish_value(record: bool, x: Tensor, beta: Number) -> tuple[Tensor, tuple[Tensor, ...]]:  # noqa: ARG001
-    s = (x * constant(beta, x)).sigmoid_()
-    return x * s, (s,)
+def _swish_value(record: bool, x: Tensor, beta: float) -> tuple[Tensor, tuple[Tensor, ...]]:
+    t = x * constant(beta, x)
+    if not record:
+        return t.sigmoid_().mul_(x), ()
+    s = t.sigmoid()
+    slope = torch.add(s, _times_logistic_slope.grad_input(x, s, grad_input=t), alpha=beta, out=t)
+    return s.mul_(x), (slope,)
 
 
 def _swish_pull(
-    gradient: Tensor, wanted: Sequence[bool], x: Tensor, kept: Sequence[Tensor], beta: Number
+    gradient: Tensor,
+    wanted: Sequence[bool],  # noqa: ARG001
+    x: Tensor,  # noqa: ARG001
+    kept: Sequence[Tensor],
+    beta: float,  # noqa: ARG001
 ) -> list[Tensor | None]:
-    (s,) = kept
-    part = _times_logistic_slope(x, s)
-    factor = constant(beta, s)
-    if not wanted[0]:
-        return [part.mul_(factor).add_(s).mul_(gradient), None]
-    part.mul_(gradient)
-    by_beta = part * x
-    return [part.mul_(factor).addcmul_(gradient, s), by_beta]
+    return [kept[0].mul_(gradient), None]
 
 
 SWISH = Form(_swish_expression, _swish_value, _swish_pull)
@@ -129,11 +131,11 @@ def _ulu_pull(
     gradient: Tensor, wanted: Sequence[bool], x: Tensor, kept: Sequence[Tensor], _: Number, __: Number
 ) -> list[Tensor | None]:
     s, t = kept
-    by_x = _times_logistic_slope(t, s).add_(s).mul_(gradient)
+    by_x = _times_logistic_slope.default(t, s).add_(s).mul_(gradient)
     if not any(wanted):
         return [by_x, None, None]
     # df/da = 2 x^2 s (1 - s) on a's own side
-    part = _times_logistic_slope(x, s).mul_(gradient)
+    part = _times_logistic_slope.default(x, s).mul_(gradient)
     by_a2 = torch.addcmul(constant(0.0, part), part, x.clamp_min(0.0), value=2.0)
     by_both = torch.addcmul(constant(0.0, part), part, x, value=2.0, out=part)
     return [by_x, by_both.sub_(by_a2), by_a2]

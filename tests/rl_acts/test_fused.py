@@ -22,7 +22,13 @@ FORMS: dict[str, tuple[Form, tuple[float, ...]]] = {
     "xielu": (XIELU, (0.8, 0.9, 0.5)),
 }
 GRANULARITIES = ("constant", "layer", "unit")
-CASES = [pytest.param(name, granularity, id=f"{name} {granularity}") for name in FORMS for granularity in GRANULARITIES]
+# Swish's form takes a number alone; its learnable kin is as cheap in plain operations.
+LEARNABLE = [name for name in FORMS if not name.startswith("swish")]
+CASES = [
+    pytest.param(name, granularity, id=f"{name} {granularity}")
+    for name in FORMS
+    for granularity in (GRANULARITIES if name in LEARNABLE else GRANULARITIES[:1])
+]
 
 
 def points(rows: int = 9, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -60,7 +66,7 @@ def test_values_and_first_derivatives_are_those_of_the_expression(name: str, gra
     before = [leaf.detach().clone() for leaf in (*leaves, gradient)]
     first = torch.autograd.grad(value, leaves, gradient, retain_graph=True)
     close(first, torch.autograd.grad(expected, leaves, gradient))
-    # Nothing that was given or kept is overwritten: a second backward pass finds the same.
+    # Nothing that was given is overwritten, and a second backward pass finds the same though the first used up memory.
     assert all(map(torch.equal, before, (*leaves, gradient)))
     assert all(map(torch.equal, first, torch.autograd.grad(value, leaves, gradient)))
 
@@ -131,7 +137,7 @@ def test_forward_mode_is_that_of_the_expression(name: str, granularity: str) -> 
             close(along(lambda *arguments: fused(form, *arguments), moves), along(form.expression, moves))
 
 
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("name", LEARNABLE)
 def test_vmap_over_stacked_parameters_equals_a_loop(name: str) -> None:
     form = FORMS[name][0]
     stacks = [
@@ -147,7 +153,7 @@ def test_vmap_over_stacked_parameters_equals_a_loop(name: str) -> None:
 
 def test_expanded_gradients_strided_inputs_and_numbers_alone() -> None:
     for name, (form, _) in FORMS.items():
-        given = parameters(name, "layer")
+        given = parameters(name, "layer" if name in LEARNABLE else "constant")
         x = points(FEATURES).T.requires_grad_()
         close(
             torch.autograd.grad(fused(form, x, *given).sum(), x),
