@@ -133,7 +133,8 @@ class GEGLU(Gated):
     def act(self, a: Tensor) -> Tensor:
         """Return the first half after the function."""
         # PyTorch's own GELU loses the left tail to 1 + erf (a thousandth of the value at -3), and b makes it larger.
-        return (0.5 * a) * torch.special.erfc(-math.sqrt(0.5) * a)
+        gelu: Tensor = (0.5 * a) * torch.special.erfc(-math.sqrt(0.5) * a)
+        return gelu
 
 
 @register(
