@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from experiments.report.curves import PARTS
-from experiments.report.results import ArmResult, Curve, Group
-from experiments.report.statistics import FloatArray, coverage
+from experiments.analysis.results import ArmResult, Curve, Group
+from experiments.collect.evaluations import PARTS
 from experiments.report.style import GRID, INK, PART_COLOURS, ArmStyle
-from experiments.report.text import count, number
+from experiments.statistics.scores import FloatArray, coverage
+from experiments.text import count, number
 
 _WIDTH = 4.7
 # Points of all faint seed lines of one figure together: keeps a page of thirty figures below five megabytes.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.files import read_json, write_json_atomically
-from experiments.report.errors import ReportError
+from experiments.collect.errors import ReportError
 from experiments.report.files import write_bytes
 
 MANIFEST = "report_files.json"

@@ -8,18 +8,18 @@ from html import escape
 from pathlib import Path
 from string import Template
 
+from experiments.analysis.compare import pairs
+from experiments.analysis.results import Group
+from experiments.analysis.verdict import Verdict, shared_clock, sharing
+from experiments.analysis.versions import differing, versions_text
+from experiments.collect.collection import ENDED_BADLY, Collection, Run
+from experiments.collect.plan import Study
 from experiments.report import figures, markup
-from experiments.report.collect import ENDED_BADLY, Collection, Run
-from experiments.report.compare import pairs
 from experiments.report.figures import Panel
 from experiments.report.formulas import formula
-from experiments.report.results import Group
-from experiments.report.study import Study
 from experiments.report.style import DARK, LIGHT, ArmStyle
 from experiments.report.tables import Table
-from experiments.report.text import count, seeds_text, whole
-from experiments.report.verdict import Verdict, shared_clock, sharing
-from experiments.report.versions import differing, versions_text
+from experiments.text import count, seeds_text, whole
 
 _TEMPLATE = Path(__file__).parent / "template"
 _MOST_NOTES = 6

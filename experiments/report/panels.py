@@ -7,14 +7,14 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments.analysis.results import ArmResult, Group
+from experiments.analysis.versions import versions_text
 from experiments.report import figures
 from experiments.report.figures import Panel
 from experiments.report.files import file_stem
 from experiments.report.render import inline, png, svg
-from experiments.report.results import ArmResult, Group
 from experiments.report.style import ArmStyle
-from experiments.report.text import count, joined, number
-from experiments.report.versions import versions_text
+from experiments.text import count, joined, number
 
 KINDS = ("learning_curve", "wall_clock", "final_scores", "throughput", "time_shares")
 

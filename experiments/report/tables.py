@@ -6,12 +6,12 @@ from typing import Literal
 
 import numpy as np
 
-from experiments.report.collect import Collection
-from experiments.report.curves import PARTS
-from experiments.report.results import Group
-from experiments.report.statistics import Estimate, coverage, wilson_interval
-from experiments.report.text import count, duration, number, p_text, signed
-from experiments.report.versions import used, versions_text
+from experiments.analysis.results import Group
+from experiments.analysis.versions import used, versions_text
+from experiments.collect.collection import Collection
+from experiments.collect.evaluations import PARTS
+from experiments.statistics.scores import Estimate, coverage, wilson_interval
+from experiments.text import count, duration, number, p_text, signed
 
 Value = str | int | float | None
 Show = Literal["text", "number", "signed", "p", "share", "seconds", "integer"]

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
+from experiments.analysis.aggregate import aggregate
+from experiments.analysis.verdict import judge
+from experiments.collect.collection import collect
+from experiments.collect.errors import ReportError
 from experiments.report import tables
-from experiments.report.aggregate import aggregate
-from experiments.report.collect import collect
-from experiments.report.errors import ReportError
 from experiments.report.files import csv_bytes
 from experiments.report.outputs import outputs, write_outputs
 from experiments.report.style import ArmStyle
-from experiments.report.verdict import judge
 
 
 def write_report(study_dir: Path, out: Path | None = None) -> Path:

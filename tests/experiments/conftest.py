@@ -13,6 +13,7 @@ from experiments.registry import Registry, run_key
 from experiments.study import read_study
 from experiments.study_folder import write_study
 from experiments.yaml_file import override, read_yaml
+from tests.experiments.synthetic import SyntheticStudy
 
 _STAND_IN = Path(__file__).parent / "stand_in_trainer.py"
 STUDY = """\
@@ -104,3 +105,13 @@ def population(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
 
     tell()
     return tell
+
+
+@pytest.fixture
+def make_study(tmp_path: Path) -> Callable[..., SyntheticStudy]:
+    """Return a function that builds the folder of a made-up study, to be reported on."""
+
+    def build(**settings: Any) -> SyntheticStudy:
+        return SyntheticStudy(tmp_path / "study", **settings)
+
+    return build

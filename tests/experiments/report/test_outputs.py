@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.report.errors import ReportError
+from experiments.collect.errors import ReportError
 from experiments.report.outputs import MANIFEST, Outputs, outputs, write_outputs
 
 FIRST = {"figures/a.svg": b"a", "figures/a.png": b"a", "tables/scores.csv": b"1"}

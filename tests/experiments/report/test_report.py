@@ -12,7 +12,7 @@ from xml.dom.minidom import parseString
 import pytest
 
 from experiments.report import ReportError, write_report
-from tests.experiments.report.synthetic import SyntheticStudy
+from tests.experiments.synthetic import SyntheticStudy
 
 Make = Callable[..., SyntheticStudy]
 VOID = {"meta", "link", "br", "img", "input", "hr"}

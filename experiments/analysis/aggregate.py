@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from experiments.report import statistics as st
-from experiments.report.collect import ENDED_BADLY, Collection, Run
-from experiments.report.compare import compare
-from experiments.report.margin import unit
-from experiments.report.results import ArmResult, Curve, Group
-from experiments.report.statistics import FloatArray
-from experiments.report.study import Study
-from experiments.report.text import whole
-from experiments.report.versions import differing
+from experiments.analysis.compare import compare
+from experiments.analysis.margin import unit
+from experiments.analysis.results import ArmResult, Curve, Group
+from experiments.analysis.versions import differing
+from experiments.collect.collection import ENDED_BADLY, Collection, Run
+from experiments.collect.plan import Study
+from experiments.statistics import scores as st
+from experiments.statistics.scores import FloatArray
+from experiments.text import whole
 
 _CLOCK_POINTS = 120
 

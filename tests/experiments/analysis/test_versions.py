@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from experiments.analysis.aggregate import aggregate
+from experiments.analysis.results import Group
+from experiments.analysis.verdict import Verdict, judge
+from experiments.collect.collection import collect
 from experiments.report import write_report
-from experiments.report.aggregate import aggregate
-from experiments.report.collect import collect
-from experiments.report.results import Group
-from experiments.report.verdict import Verdict, judge
-from tests.experiments.report.synthetic import SyntheticStudy
+from tests.experiments.synthetic import SyntheticStudy
 
 Make = Callable[..., SyntheticStudy]
 OLD: Mapping[str, str] = {

@@ -5,14 +5,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from experiments.report import statistics as st
-from experiments.report.aggregate import aggregate
-from experiments.report.collect import collect
-from experiments.report.compare import compare, family_size
-from experiments.report.results import ArmResult, Comparison, Group
-from experiments.report.statistics import Estimate, FloatArray
-from experiments.report.study import Study
-from tests.experiments.report.synthetic import SyntheticStudy
+from experiments.analysis.aggregate import aggregate
+from experiments.analysis.compare import compare, family_size
+from experiments.analysis.results import ArmResult, Comparison, Group
+from experiments.collect.collection import collect
+from experiments.collect.plan import Study
+from experiments.statistics import scores as st
+from experiments.statistics.scores import Estimate, FloatArray
+from tests.experiments.synthetic import SyntheticStudy
 
 Make = Callable[..., SyntheticStudy]
 TASKS = ("Hopper-v5", "Ant-v5")

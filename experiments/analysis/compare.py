@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from experiments.report import statistics as st
-from experiments.report.results import ArmResult, Comparison, Group
-from experiments.report.study import Study
-from experiments.report.versions import differing
+from experiments.analysis.results import ArmResult, Comparison, Group
+from experiments.analysis.versions import differing
+from experiments.collect.plan import Study
+from experiments.statistics import scores as st
 
 
 def pairs(study: Study) -> tuple[tuple[str, str], ...]:

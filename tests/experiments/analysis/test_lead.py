@@ -5,10 +5,10 @@ from itertools import permutations
 
 import pytest
 
-from experiments.report.aggregate import aggregate
-from experiments.report.collect import collect
-from experiments.report.lead import lead
-from tests.experiments.report.synthetic import SyntheticStudy
+from experiments.analysis.aggregate import aggregate
+from experiments.analysis.lead import lead
+from experiments.collect.collection import collect
+from tests.experiments.synthetic import SyntheticStudy
 
 Make = Callable[..., SyntheticStudy]
 ARMS = ("relu", "swish", "swim")

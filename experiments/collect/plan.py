@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from experiments.collect.errors import ReportError
 from experiments.problems import InputError
-from experiments.report.errors import ReportError
 from experiments.study_folder import STUDY_FILE, read_study_file
 
 

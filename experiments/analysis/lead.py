@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from experiments.report.results import ArmResult, Group
-from experiments.report.statistics import level
-from experiments.report.text import joined, number
-from experiments.report.versions import versions_text
+from experiments.analysis.results import ArmResult, Group
+from experiments.analysis.versions import versions_text
+from experiments.statistics.scores import level
+from experiments.text import joined, number
 
 _END, _AREA = "at the end of training", "on area under the curve"
 

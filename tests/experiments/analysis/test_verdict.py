@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from experiments.report.aggregate import aggregate
-from experiments.report.collect import collect
-from experiments.report.verdict import Verdict, judge
-from tests.experiments.report.synthetic import SyntheticStudy
+from experiments.analysis.aggregate import aggregate
+from experiments.analysis.verdict import Verdict, judge
+from experiments.collect.collection import collect
+from tests.experiments.synthetic import SyntheticStudy
 
 Make = Callable[..., SyntheticStudy]
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from experiments.report.aggregate import aggregate
-from experiments.report.collect import collect
-from experiments.report.compare import pairs
-from experiments.report.results import ArmResult, Group
-from tests.experiments.report.synthetic import SyntheticStudy
+from experiments.analysis.aggregate import aggregate
+from experiments.analysis.compare import pairs
+from experiments.analysis.results import ArmResult, Group
+from experiments.collect.collection import collect
+from tests.experiments.synthetic import SyntheticStudy
 
 Make = Callable[..., SyntheticStudy]
 

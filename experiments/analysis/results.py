@@ -6,10 +6,10 @@ from typing import Literal
 
 import numpy as np
 
-from experiments.report import statistics as st
-from experiments.report.collect import ENDED_BADLY, Run
-from experiments.report.margin import Unit
-from experiments.report.statistics import Estimate, FloatArray
+from experiments.analysis.margin import Unit
+from experiments.collect.collection import ENDED_BADLY, Run
+from experiments.statistics import scores as st
+from experiments.statistics.scores import Estimate, FloatArray
 
 ALPHA = 0.05
 Outcome = Literal["better", "worse", "equal within the margin", "not established", "too few seeds"]

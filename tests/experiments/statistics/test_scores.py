@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats  # type: ignore[import-untyped]
 
-from experiments.report import statistics as st
+from experiments.statistics import scores as st
 
 
 def rng() -> np.random.Generator:

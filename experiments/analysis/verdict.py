@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.report.collect import ENDED_BADLY, Collection, Run
-from experiments.report.compare import family_size, pairs
-from experiments.report.lead import lead
-from experiments.report.results import Comparison, Group, Outcome
-from experiments.report.statistics import coverage
-from experiments.report.text import count, joined, number, p_text, seeds_text
-from experiments.report.versions import versions_text
+from experiments.analysis.compare import family_size, pairs
+from experiments.analysis.lead import lead
+from experiments.analysis.results import Comparison, Group, Outcome
+from experiments.analysis.versions import versions_text
+from experiments.collect.collection import ENDED_BADLY, Collection, Run
+from experiments.statistics.scores import coverage
+from experiments.text import count, joined, number, p_text, seeds_text
 
 _MOST_CLAUSES = 8
 _OUTCOMES: tuple[Outcome, ...] = ("better", "worse", "equal within the margin", "not established")

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from experiments.report.aggregate import aggregate
-from experiments.report.collect import collect
+from experiments.analysis.aggregate import aggregate
+from experiments.analysis.results import Comparison, Group
+from experiments.analysis.verdict import judge
+from experiments.collect.collection import collect
 from experiments.report.page import Made, build
-from experiments.report.results import Comparison, Group
-from experiments.report.verdict import judge
-from tests.experiments.report.synthetic import SyntheticStudy
+from tests.experiments.synthetic import SyntheticStudy
 
 Make = Callable[..., SyntheticStudy]
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from experiments.report.collect import Run
-from experiments.report.text import joined
+from experiments.collect.collection import Run
+from experiments.text import joined
 
 # NumPy's and Python's versions are recorded too, but neither the simulation nor the learning is theirs.
 COMPARED = ("mujoco", "gymnasium", "torch", "stable-baselines3", "rl_acts")

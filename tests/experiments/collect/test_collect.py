@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from experiments.collect.collection import Run, collect
+from experiments.collect.evaluations import read_evaluations
 from experiments.commands import show_status
 from experiments.problems import InputError
 from experiments.report import ReportError
-from experiments.report.collect import Run, collect
-from experiments.report.curves import read_evaluations
-from tests.experiments.report.synthetic import SyntheticStudy
+from tests.experiments.synthetic import SyntheticStudy
 
 Make = Callable[..., SyntheticStudy]
 HEADER = "step,episode_return_0,return_mean,wall_s,act_s,simulate_s,learn_s,evaluate_s\n"

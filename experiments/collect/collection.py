@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from agents.run_folder import run_path
-from experiments.report.curves import Evaluations, read_evaluations
-from experiments.report.errors import ReportError
-from experiments.report.study import Study, read_study
+from experiments.collect.errors import ReportError
+from experiments.collect.evaluations import Evaluations, read_evaluations
+from experiments.collect.plan import Study, read_study
 
 STATES = ("done", "running", "diverged", "failed", "pending")
 ENDED_BADLY = ("diverged", "failed")

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.report.collect import Run
-from experiments.report.statistics import Estimate
-from experiments.report.text import number
-from experiments.report.versions import differing, versions_text
+from experiments.analysis.versions import differing, versions_text
+from experiments.collect.collection import Run
+from experiments.statistics.scores import Estimate
+from experiments.text import number
 
 
 @dataclass(frozen=True)

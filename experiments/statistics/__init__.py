@@ -1,0 +1,1 @@
+"""Statistics over seeds: pure NumPy on arrays. Imports nothing of ours."""
