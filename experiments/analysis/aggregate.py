@@ -3,8 +3,9 @@
 import numpy as np
 
 from experiments.analysis.compare import compare
+from experiments.analysis.comparison import Curve
 from experiments.analysis.margin import unit
-from experiments.analysis.results import ArmResult, Curve, Group
+from experiments.analysis.results import ArmResult, Group
 from experiments.analysis.versions import differing
 from experiments.collect.collection import ENDED_BADLY, Collection, Run
 from experiments.collect.plan import Study
@@ -37,6 +38,7 @@ def _group(study: Study, task: str, algorithm: str, runs: list[Run]) -> Group:
         task,
         algorithm,
         steps,
+        st.final_window(steps.size),
         arms,
         unit=unit(control.arm, control.runs, control.final) if control else None,
         versions=differing([run for arm in arms for run in arm.runs + arm.unfinished]),

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from experiments.analysis.results import ArmResult, Comparison, Group
+from experiments.analysis.comparison import Comparison, Scope
+from experiments.analysis.results import ArmResult, Group
 from experiments.analysis.versions import differing
 from experiments.collect.plan import Study
 from experiments.statistics import scores as st
@@ -64,21 +65,24 @@ def _comparison(
     a, b = arms
     p_value, smallest, corrected, reachable = numbers
     return Comparison(
-        group.task,
-        group.algorithm,
+        Scope(((group.task, group.algorithm),)),
+        "final",
         a.arm,
         b.arm,
         primary=bool(study.primary),
-        final_a=float(st.iqm(a.finals)),
-        final_b=float(st.iqm(b.finals)),
+        value_a=float(st.iqm(a.finals)),
+        value_b=float(st.iqm(b.finals)),
         interval=st.difference_interval(a.finals, b.finals, st.generator(group.task, group.algorithm, a.arm, b.arm)),
         improvement=st.probability_of_improvement(a.finals, b.finals),
+        improvement_interval=None,
         p_value=float(p_value),
+        exact=True,
         smallest=float(smallest),
         family=family_size(study),
         corrected=float(corrected),
         reachable=float(reachable),
         margin=_margin(study, group, arms),
+        means=None,
     )
 
 

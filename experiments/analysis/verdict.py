@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from experiments.analysis.compare import family_size, pairs
+from experiments.analysis.comparison import Comparison, Outcome
 from experiments.analysis.lead import lead
-from experiments.analysis.results import Comparison, Group, Outcome
+from experiments.analysis.results import Group, Verdict
 from experiments.analysis.versions import versions_text
 from experiments.collect.collection import ENDED_BADLY, Collection, Run
 from experiments.statistics.scores import coverage
@@ -16,15 +16,6 @@ from experiments.text import count, joined, number, p_text, seeds_text
 
 _MOST_CLAUSES = 8
 _OUTCOMES: tuple[Outcome, ...] = ("better", "worse", "equal within the margin", "not established")
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One sentence, the further findings, and what limits them."""
-
-    headline: str
-    findings: tuple[str, ...]
-    limits: tuple[str, ...]
 
 
 def judge(collection: Collection, groups: Sequence[Group]) -> Verdict:
@@ -94,7 +85,7 @@ def _corrected(c: Comparison) -> str:
 
 def _single(c: Comparison) -> str:
     where = f"on {c.task} ({c.algorithm.upper()})"
-    scores = f"final score {number(c.final_a)} against {number(c.final_b)}"
+    scores = f"final score {number(c.value_a)} against {number(c.value_b)}"
     corrected = f", corrected for {c.family} comparisons" if c.family > 1 else ""
     numbers = f"{scores}, probability of improvement {c.improvement:.2f}, p = {p_text(c.corrected)}{corrected}".replace(
         "p = below", "p below"
