@@ -13,7 +13,8 @@ from experiments.analysis.comparison import Curve
 from experiments.analysis.results import ArmResult, Group
 from experiments.collect.evaluations import PARTS
 from experiments.report.style import GRID, INK, PART_COLOURS, ArmStyle
-from experiments.statistics.scores import FloatArray, coverage
+from experiments.statistics.arrays import FloatArray
+from experiments.statistics.intervals import coverage
 from experiments.text import count, number
 
 _WIDTH = 4.7
