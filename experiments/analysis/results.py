@@ -315,7 +315,7 @@ class Analysis:
             at least four runs.
         plans: seeds that a further study needs, one for each aggregate whose control has at least two runs everywhere.
         machines: most used first.
-        replicates: bootstrap resamples behind every interval.
+        replicates: bootstrap resamples behind every interval but the bands of curves (`CURVE_REPLICATES`).
         verdict: the answer in words.
     """
 

@@ -31,25 +31,38 @@ def thresholds(study: Study, group: Group) -> tuple[Threshold, ...]:
     if control is not None and group.unit is not None and group.unit.size is not None:
         way = float(control.finals.mean()) - group.unit.untrained
         levels += [(group.unit.untrained + share * way, f"{100 * share:.0f} %") for share in SHARES if way > 0]
-    return tuple(found for level, origin in levels for found in _over_both(study, group, level, origin))
-
-
-def _over_both(study: Study, group: Group, level: float, origin: str) -> Iterator[Threshold]:
     arms = {arm.arm: arm for arm in group.arms if arm.runs}
+    seconds = {name: _seconds(group.steps, arm) for name, arm in arms.items() if usable(arm.runs)}
+    return tuple(
+        found for level, origin in levels for found in _over_both(study, group, arms, seconds, (level, origin))
+    )
+
+
+def _seconds(steps: FloatArray, arm: ArmResult) -> FloatArray:
+    """Seconds of training at the shared evaluation points, [R, E]; those of a run's end beyond it."""
+    return np.array([np.interp(steps, run.evaluations.steps, run.evaluations.training_seconds) for run in arm.runs])
+
+
+def _over_both(
+    study: Study,
+    group: Group,
+    arms: dict[str, ArmResult],
+    axes: dict[str, FloatArray],
+    threshold: tuple[float, str],
+) -> Iterator[Threshold]:
+    level, origin = threshold
     steps = {name: times_to_threshold(group.steps, arm.curves, level) for name, arm in arms.items()}
     if steps:
         yield Threshold(level, origin, "steps", float(group.steps[-1]), *_found(study, arms, steps, group.steps[-1]))
-    timed = {name: arm for name, arm in arms.items() if usable(arm.runs)}
-    if timed:
-        longest = max(float(run.evaluations.training_seconds[-1]) for arm in timed.values() for run in arm.runs)
-        seconds = {name: _in_seconds(group.steps, arm, level, longest) for name, arm in timed.items()}
-        horizon = min(float(times.time.max()) for times in seconds.values())
-        yield Threshold(level, origin, "seconds", horizon, *_found(study, timed, seconds, horizon))
+    if axes:
+        longest = max(float(seconds[:, -1].max()) for seconds in axes.values())
+        times = {name: _in_seconds(arms[name], seconds, level, longest) for name, seconds in axes.items()}
+        horizon = min(float(seconds[:, -1].max()) for seconds in axes.values())
+        yield Threshold(level, origin, "seconds", horizon, *_found(study, arms, times, horizon))
 
 
-def _in_seconds(steps: FloatArray, arm: ArmResult, level: float, longest: float) -> Times:
-    axes = np.array([np.interp(steps, run.evaluations.steps, run.evaluations.training_seconds) for run in arm.runs])
-    times = times_to_threshold(axes, arm.curves, level)
+def _in_seconds(arm: ArmResult, seconds: FloatArray, level: float, longest: float) -> Times:
+    times = times_to_threshold(seconds, arm.curves, level)
     # A run that ended badly would never have reached it: to censor it where it ended would count it out of the race.
     never = np.array([run.state in ENDED_BADLY for run in arm.runs]) & ~times.reached
     return Times(np.where(never, longest, times.time), times.reached)

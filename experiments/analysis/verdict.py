@@ -97,8 +97,9 @@ def _none(study: Study, found: Found) -> str | None:
         return None
     closest = min(finals, key=lambda c: (c.corrected, c.p_value))
     return (
-        f"a difference is not established for any of {len(finals)} pairs of arms on {closest.scope.name}, neither "
-        f"at the end of training nor on area under the curve; closest is {closest.a} against {closest.b}: {evidence(closest)}."
+        f"a difference is not established for any of {len(finals)} pairs of arms on {closest.scope.name}, neither at "
+        "the end of training nor on area under the curve; closest is "
+        f"{closest.a} against {closest.b}: {evidence(closest)}."
     )
 
 

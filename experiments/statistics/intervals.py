@@ -8,6 +8,7 @@ import numpy as np
 
 from experiments.statistics.arrays import FloatArray
 from experiments.statistics.bootstrap import (
+    CURVE_REPLICATES,
     Resamples,
     improvement_replicates,
     iqm_replicates,
@@ -90,6 +91,8 @@ def percentile_interval(replicates: FloatArray, level: float = LEVEL) -> tuple[F
 def band(scores: FloatArray, resamples: Resamples) -> tuple[FloatArray, FloatArray]:
     """Band around the IQM over runs: pointwise 95 % bootstrap interval from five seeds on, else the range of the seeds.
 
+    A curve's band is of the first `CURVE_REPLICATES` replicates.
+
     Args:
         scores: [N] or [N, E], rows as in `resamples`, one or more strata.
         resamples: which runs each replicate holds.
@@ -100,7 +103,8 @@ def band(scores: FloatArray, resamples: Resamples) -> tuple[FloatArray, FloatArr
     if coverage(min(resamples.sizes)) is None:
         alone = single_seeds(scores, resamples.sizes, lambda rows: iqm(pooled(rows)))
         return alone.min(axis=0), alone.max(axis=0)
-    return percentile_interval(iqm_replicates(scores, resamples))
+    used = resamples if scores.ndim == 1 else resamples.first(CURVE_REPLICATES)
+    return percentile_interval(iqm_replicates(scores, used))
 
 
 def single_seeds(
