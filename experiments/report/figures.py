@@ -9,10 +9,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from experiments.analysis.results import ArmResult, Curve, Group
+from experiments.analysis.comparison import Curve
+from experiments.analysis.results import ArmResult, Group
 from experiments.collect.evaluations import PARTS
 from experiments.report.style import GRID, INK, PART_COLOURS, ArmStyle
-from experiments.statistics.scores import FloatArray, coverage
+from experiments.statistics.arrays import FloatArray
+from experiments.statistics.intervals import coverage
 from experiments.text import count, number
 
 _WIDTH = 4.7

@@ -8,9 +8,9 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from experiments.analysis.compare import pairs
-from experiments.analysis.results import Group
-from experiments.analysis.verdict import Verdict, shared_clock, sharing
+from experiments.analysis.limits import shared_clock, sharing
+from experiments.analysis.pairs import pairs
+from experiments.analysis.results import Group, Verdict
 from experiments.analysis.versions import differing, versions_text
 from experiments.collect.collection import ENDED_BADLY, Collection, Run
 from experiments.collect.plan import Study

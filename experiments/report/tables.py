@@ -10,7 +10,8 @@ from experiments.analysis.results import Group
 from experiments.analysis.versions import used, versions_text
 from experiments.collect.collection import Collection
 from experiments.collect.evaluations import PARTS
-from experiments.statistics.scores import Estimate, coverage, wilson_interval
+from experiments.statistics.intervals import Estimate, coverage
+from experiments.statistics.rates import wilson_interval
 from experiments.text import count, duration, number, p_text, signed
 
 Value = str | int | float | None

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from experiments.analysis.aggregate import aggregate
-from experiments.analysis.verdict import judge
+from experiments.analysis import analyse
 from experiments.collect.collection import collect
 from experiments.collect.errors import ReportError
 from experiments.report import tables
@@ -35,7 +34,8 @@ def write_report(study_dir: Path, out: Path | None = None) -> Path:
     if page_path.is_dir():
         raise ReportError(f"{page_path} is a folder: give the name of a file, such as {page_path / 'report.html'}")
     collection = collect(study_dir)
-    groups = aggregate(collection)
+    analysis = analyse(collection)
+    groups = analysis.groups
     styles = {arm.name: ArmStyle(index) for index, arm in enumerate(collection.study.arms)}
 
     # Matplotlib takes most of a second to import, which every other command would pay for.
@@ -45,7 +45,7 @@ def write_report(study_dir: Path, out: Path | None = None) -> Path:
     panels = draw(groups, styles, collection.study.evaluation.episodes)
     shown = [tables.scores(groups), tables.comparisons(groups), tables.timing(groups), tables.failures(groups)]
     made = Made(page_command(study_dir, out), f"{places.prefix}figures", f"{places.prefix}tables")
-    page = build(collection, groups, judge(collection, groups), panels, shown, styles, made)
+    page = build(collection, groups, analysis.verdict, panels, shown, styles, made)
     files: dict[str, bytes] = {}
     for panel in panels:
         files[f"figures/{panel.stem}.svg"] = panel.svg.encode()
