@@ -128,7 +128,12 @@ def _how(analysis: Analysis, *, crowded: bool) -> dict[str, str]:
     band = band_text(arms)
     hint = "".join(f" {sentence}" for sentence in sharing([run for arm in arms for run in arm.runs]))
     order = "" if hint else " Runs of different arms were not measured in turn, so small differences mean nothing."
-    crowd = " So many arms: some are featured, the others grey until they are chosen above." if crowded else ""
+    crowd = (
+        " With so many arms, the compared ones and the best have their colours and single seeds; the others are grey until "
+        "they are chosen above."
+        if crowded
+        else ""
+    )
     unit = "Scores are normalised: 0 is an untrained policy, 1 the control."
     return {
         "aggregate": f"{unit} Bar across: the measure. Line: its interval, runs resampled within each task.{crowd}",

@@ -10,6 +10,8 @@ import numpy as np
 
 from experiments.statistics.scores import FloatArray
 
+# In a matrix of more arms a cell has no room for its number.
+MOST_NUMBERED = 12
 Show = Literal["number", "steps", "share"]
 
 
@@ -163,6 +165,12 @@ class Chart:
     def caption(self) -> str:
         """What stands above it on the page: of a single panel its own heading."""
         return self.panels[0].title if len(self.panels) == 1 else self.title
+
+    @property
+    def wide(self) -> bool:
+        """Whether it needs the whole width: it has several panels, or a matrix of many arms."""
+        first = self.panels[0]
+        return len(self.panels) > 1 or (isinstance(first, Matrix) and len(first.arms) > MOST_NUMBERED)
 
     @property
     def arms(self) -> tuple[str, ...]:

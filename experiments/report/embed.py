@@ -11,7 +11,7 @@ from experiments.report.style import PART_COLOURS, Looks
 from experiments.statistics.scores import FloatArray
 
 # Numbers of all lines of a page, and of all single runs: about six bytes each.
-_LINE_NUMBERS = 350_000
+_LINE_NUMBERS = 300_000
 _RUN_NUMBERS = 120_000
 # Finer than a screen shows.
 _MOST_POINTS = 240
@@ -39,33 +39,33 @@ def page_data(charts: Sequence[Chart], looks: Looks, order: Sequence[str]) -> st
         `{"arms": [...], "charts": {stem: {...}}}`; an arm is called by its place in `arms` everywhere else.
     """
     index = {arm: place for place, arm in enumerate(order)}
-    budget = _budget(charts)
+    budget = _budget(charts, looks)
     content = {
         "arms": [{"name": arm, "colour": looks[arm].colour_index, "dashes": looks[arm].dashes,
                   "marker": looks[arm].marker_index, "featured": looks.featured(arm)} for arm in order],
         "parts": len(PART_COLOURS),
-        "charts": {chart.stem: [_panel(panel, index, budget) for panel in chart.panels] for chart in charts},
+        "charts": {chart.stem: [_panel(panel, index, looks, budget) for panel in chart.panels] for chart in charts},
     }  # fmt: skip
     text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     # "</script>" within a name would end the element, "<!--" would change how the rest is read.
     return text.replace("<", "\\u003c")
 
 
-def _budget(charts: Sequence[Chart]) -> Budget:
+def _budget(charts: Sequence[Chart], looks: Looks) -> Budget:
     lines = [line for chart in charts for panel in chart.panels if isinstance(panel, Lines) for line in panel.lines]
     curves = sum(2 if line.low is None else 4 for line in lines)
-    runs = sum(2 * len(line.runs) for line in lines)
+    runs = sum(2 * len(line.runs) for line in lines if looks.featured(line.arm))
     return Budget(
         line=int(np.clip(_LINE_NUMBERS // max(1, curves), _FEWEST_POINTS, _MOST_POINTS)),
         run=int(np.clip(_RUN_NUMBERS // max(1, runs), 0, _MOST_POINTS)),
     )
 
 
-def _panel(panel: Panel, index: Mapping[str, int], budget: Budget) -> dict[str, object]:
+def _panel(panel: Panel, index: Mapping[str, int], looks: Looks, budget: Budget) -> dict[str, object]:
     if isinstance(panel, Lines):
         return {
             "kind": "lines", "title": panel.title, "x": _axis(panel.x), "y": _axis(panel.y), "marks": panel.marks,
-            "lines": [_line(line, index, budget) for line in panel.lines],
+            "lines": [_line(line, index, budget, featured=looks.featured(line.arm)) for line in panel.lines],
         }  # fmt: skip
     if isinstance(panel, Rows):
         rows = [
@@ -92,12 +92,12 @@ def _cells(panel: Matrix) -> dict[str, object]:
     }
 
 
-def _line(line: Line, index: Mapping[str, int], budget: Budget) -> dict[str, object]:
+def _line(line: Line, index: Mapping[str, int], budget: Budget, *, featured: bool) -> dict[str, object]:
     kept = _thinned(line.x.size, budget.line)
     content: dict[str, object] = {"arm": index[line.arm], "x": _numbers(line.x[kept]), "y": _numbers(line.y[kept])}
     if line.low is not None and line.high is not None:
         content |= {"low": _numbers(line.low[kept]), "high": _numbers(line.high[kept])}
-    if line.runs and budget.run >= _FEWEST_POINTS:
+    if line.runs and featured and budget.run >= _FEWEST_POINTS:
         content["runs"] = [_run(x, y, budget.run) for x, y in line.runs]
     if line.ends.size:
         content["ends"] = [_numbers(end) for end in line.ends]

@@ -24,11 +24,11 @@ def bullets(texts: Sequence[str], kind: str) -> str:
     return f'<ul class="{kind}">\n{items}\n</ul>'
 
 
-def section(name: str, heading: str, how: str, body: str) -> str:
-    """A section of the page with its heading and a sentence on how to read it."""
+def section(name: str, heading: str, how: str, body: str, *, half: bool = False) -> str:
+    """A section of the page with its heading and a sentence on how to read it; half as wide where two fit."""
     return (
-        f'<section id="{name}" aria-labelledby="{name}-title">\n<h2 id="{name}-title">{escape(heading)}</h2>\n'
-        f"{paragraph(how, 'how') if how else ''}\n{body}\n</section>"
+        f'<section id="{name}" aria-labelledby="{name}-title"{_class("half" if half else "")}>\n'
+        f'<h2 id="{name}-title">{escape(heading)}</h2>\n{paragraph(how, "how") if how else ""}\n{body}\n</section>'
     )
 
 
@@ -78,13 +78,12 @@ def legend(arms: Sequence[str], *, crowded: bool) -> str:
 def figure(chart: Chart, command: str) -> str:
     """A figure's place, which page.js fills, and the command that makes its files."""
     text = f"{chart.stem}-text"
-    wide = ' class="wide"' if len(chart.panels) > 1 else ""
     return (
         f'<figure data-chart="{escape(chart.stem)}" aria-describedby="{escape(text)}"'
-        f"{wide}>\n"
+        f"{_class('wide' if chart.wide else '')}>\n"
         f'<figcaption>{escape(chart.caption)}</figcaption>\n<div class="panels"></div>\n'
         f'<p class="unseen" id="{escape(text)}">{escape(chart.text)}</p>\n'
-        f'<details class="files"><summary>Files of this figure</summary>\n<code>{escape(command)}</code></details>\n'
+        f'<details class="files"><summary>Command for the files of this figure</summary>\n<code>{escape(command)}</code></details>\n'
         "</figure>"
     )
 
@@ -93,6 +92,10 @@ def plain_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str
     """A table of texts."""
     columns = tuple(Column(heading, heading) for heading in headings)
     return table(Table(file_stem(title.lower()), title, "", columns, tuple(tuple(row) for row in rows)))
+
+
+def _class(name: str) -> str:
+    return f' class="{name}"' if name else ""
 
 
 def _number_class(column: Column) -> str:

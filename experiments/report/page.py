@@ -93,7 +93,8 @@ def build(analysis: Analysis, content: Content, made: Made) -> str:
         contents="\n".join(f'<li><a href="#{name}">{escape(heading)}</a></li>' for name, heading, _ in present),
         sections="\n".join(
             [
-                f"<div>\n{markup.legend(content.arms, crowded=content.crowded)}\n{figures}\n</div>",
+                f"<div>\n{markup.legend(content.arms, crowded=content.crowded)}\n"
+                f'<div class="sections">\n{figures}\n</div>\n</div>',
                 *(text for *_, text in words if text),
             ]
         ),
@@ -149,7 +150,8 @@ def _figures(section: Section, made: Made) -> str:
         markup.figure(chart, f"{made.command} --figure {shlex.quote(chart.stem)}") for chart in section.charts
     )
     body = f'<div class="figures">\n{drawn}\n</div>' if drawn else ""
-    return markup.section(section.kind, section.heading, section.how, body)
+    half = len(section.charts) < 2 and not any(chart.wide for chart in section.charts)
+    return markup.section(section.kind, section.heading, section.how, body, half=half)
 
 
 def _table_section(tables: Sequence[Table]) -> tuple[str, str, str]:

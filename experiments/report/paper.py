@@ -1,15 +1,17 @@
 """Charts drawn by matplotlib for a paper. Importing this module imports matplotlib."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from experiments.report.chart import Axis, Chart, Line, Lines, Matrix, Panel, Points, Rows, Shares, Show
+from experiments.report.chart import MOST_NUMBERED, Axis, Chart, Line, Lines, Matrix, Panel, Points, Rows, Shares, Show
 from experiments.report.style import GRID, INK, PART_COLOURS, SOFT, Looks
 from experiments.statistics.scores import FloatArray
 from experiments.text import number
@@ -17,13 +19,67 @@ from experiments.text import number
 # A column of most two-column styles, and the text block of both, in inches.
 COLUMN, PAGE = 3.35, 6.9
 _PANEL_HEIGHT, _ROW_HEIGHT = 2.05, 0.19
-_LEFT, _RIGHT, _TOP, _BOTTOM = 0.62, 0.1, 0.26, 0.46
+_LEFT, _RIGHT, _TOP, _BOTTOM, _LINE = 0.6, 0.17, 0.26, 0.36, 0.12
 _JITTER = 0.16
 # Points of all faint lines of one figure together: keeps an SVG file below a megabyte.
 _FAINT_POINTS = 30_000
-# Above this a cell has no room for its number.
-_MOST_NUMBERED = 12
-_NAME_LENGTH = 26
+_NAME_LENGTH, _COLUMN_NAME = 26, 14
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where panels go, in inches from the lower left corner.
+
+    A layout engine would draw everything twice to find this out, which a study with a hundred figures pays for.
+    """
+
+    panels: int
+    columns: int
+    width: float
+    names: float
+    shared: bool
+    above: float
+    middle: float
+    below: float
+    legend: float
+
+    @staticmethod
+    def of(chart: Chart, keys: Sequence[object], key_columns: int) -> "_Layout":
+        first = chart.panels[0]
+        # Rows side by side share the names of their arms.
+        shared = isinstance(first, Rows) and len(chart.panels) > 1
+        columns = min(len(chart.panels), 4 if shared else 3)
+        return _Layout(
+            panels=len(chart.panels),
+            columns=columns,
+            width=_width(chart),
+            names=max(_label_width(panel) for panel in chart.panels),
+            shared=shared,
+            above=_TOP + _LINE * max(panel.title.count("\n") for panel in chart.panels),
+            middle=max(_height(panel) for panel in chart.panels),
+            below=max(_bottom(panel) for panel in chart.panels),
+            legend=0.17 * ceil(len(keys) / key_columns) + 0.05 if keys else 0.0,
+        )
+
+    @property
+    def height(self) -> float:
+        """Of the whole figure."""
+        return ceil(self.panels / self.columns) * (self.above + self.middle + self.below) + self.legend
+
+    def place(self, index: int) -> tuple[float, float, float, float]:
+        """Left, bottom, width and height of a panel's axes, as shares of the figure."""
+        line, column = divmod(index, self.columns)
+        start = self.names if self.shared else 0.0
+        step = (self.width - start) / self.columns
+        left = start + column * step + (0.05 if self.shared else self.names)
+        right = start + (column + 1) * step - _RIGHT
+        top = self.height - line * (self.above + self.middle + self.below) - self.above
+        return (
+            left / self.width,
+            (top - self.middle) / self.height,
+            (right - left) / self.width,
+            self.middle / self.height,
+        )
 
 
 def draw(chart: Chart, looks: Looks) -> Figure:
@@ -33,30 +89,15 @@ def draw(chart: Chart, looks: Looks) -> Figure:
         chart: what to draw.
         looks: how each arm looks. Arms that are not featured are grey where there are too many for colours.
     """
-    columns = min(len(chart.panels), 4 if isinstance(chart.panels[0], Rows) else 3)
-    lines = ceil(len(chart.panels) / columns)
-    width = COLUMN if columns == 1 else PAGE
-    named = max(_label_width(panel) for panel in chart.panels)
     keys = _keys(chart, looks)
-    legend = 0.17 * ceil(len(keys) / _legend_columns(keys, width)) + 0.04 if keys else 0.0
-    top = _TOP + 0.14 * max(panel.title.count("\n") for panel in chart.panels)
-    height = max(_height(panel) for panel in chart.panels)
-    total = lines * (top + height + _BOTTOM) + legend
-    figure = Figure(figsize=(width, total))
-    # Fixed places instead of a layout engine: that one draws everything twice, which a study with a hundred figures pays.
+    columns = _legend_columns(keys, _width(chart)) if keys else 1
+    layout = _Layout.of(chart, keys, columns)
+    figure = Figure(figsize=(layout.width, layout.height))
     for index, panel in enumerate(chart.panels):
-        line, column = divmod(index, columns)
-        first = column == 0
-        shared = isinstance(panel, Rows) and columns > 1
-        usable = width - (named if shared else 0.0)
-        step = usable / columns
-        left = (named if shared else 0.0) + column * step + (0.05 if shared else named)
-        right = (named if shared else 0.0) + (column + 1) * step - _RIGHT
-        bottom = legend + (lines - 1 - line) * (top + height + _BOTTOM) + _BOTTOM
-        axes = figure.add_axes((left / width, bottom / total, (right - left) / width, height / total))
-        _panel(axes, panel, looks, first=first or not shared)
+        axes = figure.add_axes(layout.place(index))
+        _panel(axes, panel, looks, first=not layout.shared or index % layout.columns == 0)
     if keys:
-        _legend(figure, keys, _legend_columns(keys, width))
+        _legend(figure, keys, columns)
     return figure
 
 
@@ -75,7 +116,6 @@ def _panel(axes: Axes, panel: Panel, looks: Looks, *, first: bool) -> None:
 
 
 def _lines(axes: Axes, panel: Lines, looks: Looks) -> None:
-    _axes(axes, panel.x, panel.y)
     for mark in panel.marks:
         axes.axhline(mark, color=SOFT, linewidth=0.8, linestyle=(0, (1, 2)))
     shown = [line for line in panel.lines if looks.featured(line.arm)]
@@ -85,6 +125,7 @@ def _lines(axes: Axes, panel: Lines, looks: Looks) -> None:
             axes.plot(line.x, line.y, color=GRID, linewidth=0.7, drawstyle=_drawstyle(line), zorder=1)
     for index, line in enumerate(shown):
         _line(axes, line, looks, index, budget)
+    _axes(axes, panel.x, panel.y)
 
 
 def _line(axes: Axes, line: Line, looks: Looks, place: int, budget: int) -> None:
@@ -110,7 +151,6 @@ def _line(axes: Axes, line: Line, looks: Looks, place: int, budget: int) -> None
 
 def _rows(axes: Axes, panel: Rows, looks: Looks, *, first: bool) -> None:
     _arm_axis(axes, [row.arm for row in panel.rows], named=first)
-    _value_axis(axes, panel.x)
     for mark in panel.marks:
         axes.axvline(mark, color=SOFT, linewidth=0.8, linestyle=(0, (1, 2)))
     for place, row in enumerate(panel.rows):
@@ -121,6 +161,7 @@ def _rows(axes: Axes, panel: Rows, looks: Looks, *, first: bool) -> None:
         axes.plot(row.crosses, heights[row.dots.size :], "x", color=INK, markersize=4, markeredgewidth=1)
         axes.plot([row.low, row.high], [place, place], "-", color=look.colour, linewidth=1.8, solid_capstyle="butt")
         axes.plot([row.value] * 2, [place - 0.3, place + 0.3], "-", color=INK, linewidth=1.4)
+    _value_axis(axes, panel.x)
 
 
 def _shares(axes: Axes, panel: Shares) -> None:
@@ -141,20 +182,22 @@ def _shares(axes: Axes, panel: Shares) -> None:
 def _matrix(axes: Axes, panel: Matrix) -> None:
     size = len(panel.arms)
     _arm_axis(axes, panel.arms, named=True)
-    axes.set_xticks(range(size), [_short(arm, 14) for arm in panel.arms], rotation=90)
+    axes.set_xticks(range(size), [_short(arm, _COLUMN_NAME) for arm in panel.arms], rotation=90)
     axes.grid(visible=False)
-    axes.pcolormesh(
-        np.arange(size + 1) - 0.5, np.arange(size + 1) - 0.5, panel.value, cmap="PuOr_r", vmin=-0.1, vmax=1.1
-    )
-    if size > _MOST_NUMBERED:
+    edges = np.arange(size + 1) - 0.5
+    axes.pcolormesh(edges, edges, panel.value, cmap=_TO_BLUE, vmin=-0.1, vmax=1.1)
+    if size > MOST_NUMBERED:
         return
     for (row, column), value in np.ndenumerate(panel.value):
         if np.isfinite(value):
             axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=6, color="#111111")
 
 
+# Blue above one half, orange below, as on the page.
+_TO_BLUE = LinearSegmentedColormap.from_list("below and above", ("#d98032", "#ffffff", "#3f87c9"))
+
+
 def _points(axes: Axes, panel: Points, looks: Looks) -> None:
-    _axes(axes, panel.x, panel.y)
     for point in panel.points:
         featured, look = looks.featured(point.arm), looks[point.arm]
         colour = look.colour if featured else SOFT
@@ -162,6 +205,7 @@ def _points(axes: Axes, panel: Points, looks: Looks) -> None:
         axes.plot([x_low, x_high], [y, y], "-", color=colour, linewidth=0.8, alpha=0.6)
         axes.plot([x, x], [y_low, y_high], "-", color=colour, linewidth=0.8, alpha=0.6)
         axes.plot([x], [y], look.marker, color=colour, markersize=5 if featured else 3)
+    _axes(axes, panel.x, panel.y)
 
 
 def _axes(axes: Axes, x: Axis, y: Axis) -> None:
@@ -169,14 +213,20 @@ def _axes(axes: Axes, x: Axis, y: Axis) -> None:
     axes.set_ylabel(y.label)
     axes.yaxis.set_major_locator(MaxNLocator(6))
     axes.yaxis.set_major_formatter(FuncFormatter(FORMATS[y.show]))
-    axes.set_ylim(y.low, None if y.high is None else y.high * 1.03)
+    _limits(axes.set_ylim, Axis("", low=y.low, high=None if y.high is None else y.high * 1.03))
 
 
 def _value_axis(axes: Axes, x: Axis) -> None:
     axes.set_xlabel(x.label)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(FuncFormatter(FORMATS[x.show]))
-    axes.set_xlim(x.low, x.high)
+    _limits(axes.set_xlim, x)
+
+
+def _limits(setter: Callable[..., object], axis: Axis) -> None:
+    # Setting an end stops matplotlib from following the data, so it comes last and only where it is asked for.
+    if axis.low is not None or axis.high is not None:
+        setter(axis.low, axis.high)
 
 
 def _arm_axis(axes: Axes, arms: Sequence[str], *, named: bool) -> None:
@@ -239,10 +289,21 @@ def _height(panel: Panel) -> float:
     return _PANEL_HEIGHT
 
 
+def _width(chart: Chart) -> float:
+    return PAGE if chart.wide else COLUMN
+
+
+def _bottom(panel: Panel) -> float:
+    """Room below the axes for numbers and label, in inches."""
+    if isinstance(panel, Matrix):
+        return 0.14 + 0.06 * max(len(_short(arm, _COLUMN_NAME)) for arm in panel.arms)
+    return _BOTTOM + _LINE * panel.x.label.count("\n")
+
+
 def _label_width(panel: Panel) -> float:
     """Room at the left for names of arms, or for the numbers of an axis, in inches."""
     if isinstance(panel, Lines | Points):
-        return _LEFT
+        return _LEFT + _LINE * panel.y.label.count("\n")
     arms = [row.arm for row in panel.rows] if isinstance(panel, Rows) else list(panel.arms)
     return 0.12 + 0.065 * max(len(_short(arm)) for arm in arms)
 

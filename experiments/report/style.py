@@ -64,14 +64,15 @@ class Looks(Mapping[str, ArmStyle]):
     """How each arm looks, by name, and which of them are featured.
 
     Args:
-        arms: all arms, in the order of the study: it gives an arm its colour, whatever its score.
+        arms: all arms, in the order of the study: it gives an arm its colour, whatever its score. In a crowd the
+            featured ones come first, so that no two of them share a colour before all colours are used.
         first: names of those to feature where there are more than MOST_FEATURED, most important first.
     """
 
     def __init__(self, arms: Sequence[str], first: Sequence[str]) -> None:
-        self._looks = {arm: ArmStyle(index) for index, arm in enumerate(arms)}
         kept = arms if len(arms) <= MOST_FEATURED else tuple(dict.fromkeys(first))[:MOST_FEATURED]
         self._featured = frozenset(kept)
+        self._looks = {arm: ArmStyle(index) for index, arm in enumerate(dict.fromkeys([*kept, *arms]))}
 
     def __getitem__(self, arm: str) -> ArmStyle:
         return self._looks[arm]

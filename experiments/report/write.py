@@ -18,10 +18,12 @@ from experiments.report.page import Content, Made, build, page_command
 from experiments.report.style import Looks
 
 FORMATS = ("png", "svg", "pdf")
+# A study with more figures gets PNG alone unless other formats are asked for: fonts in a PDF file take a tenth of a second.
+MOST_FIGURES = 45
 
 
 def write_report(
-    study_dir: Path, out: Path | None = None, *, formats: Sequence[str] = FORMATS, figure: str | None = None
+    study_dir: Path, out: Path | None = None, *, formats: Sequence[str] | None = None, figure: str | None = None
 ) -> tuple[Path, ...]:
     """Write the report of a study: one HTML page, figures and tables beside it.
 
@@ -32,7 +34,7 @@ def write_report(
         out: the page's file. By default it is `study_dir/report.html`, with `figures/` and `tables/` in `study_dir`.
             Those of any other page `NAME.html` go into `NAME_files/` beside it. An earlier report of the same page is
             replaced, and figures that it alone had are removed; any other file is left as it is.
-        formats: of the figures' files, from FORMATS.
+        formats: of the figures' files, from FORMATS. None is all, or PNG alone where there are more than MOST_FIGURES.
         figure: write the files of this figure alone, or of every figure of this kind: `learning_curve-Hopper-v5-td3`
             or `learning_curve`. Page, tables and other figures stay as they are.
 
@@ -43,7 +45,7 @@ def write_report(
         ReportError: the folder holds no readable study or no run with an evaluation yet, `out` is a folder or cannot be
             written, a file in the way is not an earlier output of this page, or there is no such format or figure.
     """
-    for form in formats:
+    for form in formats or ():
         if form not in FORMATS:
             raise ReportError(f"format {form!r} is not known; allowed are {', '.join(FORMATS)}")
     places = outputs(study_dir, out)
@@ -53,7 +55,7 @@ def write_report(
 
 
 def write_analysis(
-    analysis: Analysis, places: Outputs, command: str, formats: Sequence[str] = FORMATS, figure: str | None = None
+    analysis: Analysis, places: Outputs, command: str, formats: Sequence[str] | None = None, figure: str | None = None
 ) -> tuple[Path, ...]:
     """Write the report of what was found; `command` is what a reader would type for the same page.
 
@@ -63,9 +65,11 @@ def write_analysis(
     drawing = _Drawing.of(analysis)
     try:
         if figure is not None:
-            files = dict(_figure_files(_named(figure, drawing.charts), drawing.looks, formats))
+            files = dict(_figure_files(_named(figure, drawing.charts), drawing.looks, formats or FORMATS))
             write_outputs(places, None, files)
             return tuple(places.folder / name for name in files)
+        if formats is None:
+            formats = FORMATS if len(drawing.charts) <= MOST_FIGURES else FORMATS[:1]
         shown, unseen = tables.page_tables(analysis), tables.file_tables(analysis)
         made = Made(command, f"{places.prefix}figures", f"{places.prefix}tables", tuple(formats))
         content = Content(
@@ -113,8 +117,6 @@ def _named(figure: str, charts: Sequence[Chart]) -> list[Chart]:
 
 
 def _figure_files(charts: Sequence[Chart], looks: Looks, formats: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    if not formats:
-        return
     # Matplotlib takes most of a second to import, which every other command would pay for.
     from experiments.report.paper import draw  # noqa: PLC0415 -- see above
     from experiments.report.render import house_style, rendered  # noqa: PLC0415 -- see above

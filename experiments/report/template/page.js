@@ -233,7 +233,7 @@ const short = (name, most) => (name.length <= most ? name : `${name.slice(0, mos
 function names(svg, arms, width, top = 6) {
   const most = Math.max(8, Math.floor(width / 22));
   const left = 14 + 6.6 * Math.max(...arms.map((arm) => Math.min(most, data.arms[arm].name.length)));
-  const height = top < 0 ? Math.max(14, Math.min(30, (width - left) / arms.length)) : arms.length > 16 ? 19 : 26;
+  const height = top < 0 ? Math.max(14, Math.min(30, (width - left) / arms.length)) : arms.length > 30 ? 15 : arms.length > 12 ? 19 : 26;
   const start = Math.max(0, top), middle = (place) => start + (place + 0.5) * height;
   arms.forEach((arm, place) => svg.append(element("text", { x: left - 8, y: middle(place) + 4, class: "tick end row arm", "data-arm": arm }, short(data.arms[arm].name, most))));
   const bottom = start + arms.length * height + 2;
@@ -256,7 +256,7 @@ function along(line, values, x) {
 class View {
   constructor(host, panel) {
     [this.host, this.panel, this.width, this.stop] = [host, panel, 0, -1];
-    this.svg = element("svg", { tabindex: 0, role: "img", "aria-label": `${panel.title.replace("\n", ", ")}. Arrow keys read the values.` });
+    this.svg = element("svg", { tabindex: 0, class: panel.kind, role: "img", "aria-label": `${panel.title.replace("\n", ", ")}. Arrow keys read the values.` });
     host.append(this.svg);
     this.svg.addEventListener("pointermove", (event) => this.point(event));
     this.svg.addEventListener("pointerdown", (event) => this.point(event));
