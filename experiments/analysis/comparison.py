@@ -6,12 +6,12 @@ Letters of axes: A arms, E points of a curve.
 from dataclasses import dataclass
 from typing import Literal
 
-from experiments.statistics import scores as st
-from experiments.statistics.scores import Estimate, FloatArray
+from experiments.statistics.arrays import FloatArray, level
+from experiments.statistics.intervals import within_margin
 
+# The error rate of the primary comparisons and the rate of false discoveries among the exploratory ones: what nobody
+# predicted must not be said on weaker evidence.
 ALPHA = 0.05
-# Benjamini-Hochberg's rate of false discoveries among the exploratory comparisons (evaluation_protocol 2.3).
-DISCOVERY_RATE = 0.10
 Outcome = Literal["better", "worse", "equal within the margin", "not established", "too few seeds"]
 Score = Literal["final", "area"]
 
@@ -76,7 +76,7 @@ class Comparison:
         scope: where; one stratum, or several with normalised scores.
         score: "final" (mean over the last evaluations) or "area" (under the learning curve).
         primary: whether it belongs to what the study named in advance; everything else is exploratory.
-        value_a: IQM of a's scores: returns with one stratum, normalised scores with several.
+        value_a: IQM of a's scores: returns with one stratum, normalised with several (NaN where one lacks a unit).
         value_b: IQM of b's scores.
         interval: 95 % bootstrap interval of the difference of IQMs; None below five seeds.
         improvement: probability that a run of a beats a run of b on the same task, ties half, mean over strata.
@@ -126,11 +126,6 @@ class Comparison:
         return "Holm" if self.primary else "Benjamini-Hochberg"
 
     @property
-    def alpha(self) -> float:
-        """Largest corrected p value that establishes a difference: error rate if primary, else rate of discoveries."""
-        return ALPHA if self.primary else DISCOVERY_RATE
-
-    @property
     def difference(self) -> float:
         """IQM of a minus IQM of b."""
         return self.value_a - self.value_b
@@ -138,24 +133,22 @@ class Comparison:
     @property
     def level(self) -> bool:
         """Whether both IQMs are the same."""
-        return st.level(self.value_a, self.value_b)
+        return level(self.value_a, self.value_b)
 
     @property
     def decidable(self) -> bool:
         """Whether any outcome of so many seeds could have fallen below the level after correction."""
-        return self.reachable <= self.alpha
+        return self.reachable <= ALPHA
 
     @property
     def established(self) -> bool:
         """Whether the difference is, after correction."""
-        return self.corrected <= self.alpha
+        return self.corrected <= ALPHA
 
     @property
     def equivalent(self) -> bool:
         """Whether the interval of the difference lies within the study's margin."""
-        if self.interval is None or self.margin is None:
-            return False
-        return -self.margin < self.interval[0] and self.interval[1] < self.margin
+        return within_margin(self.interval, self.margin)
 
     @property
     def outcome(self) -> Outcome:
@@ -202,18 +195,22 @@ class AAControl:
         scope: where it is taken.
         seeds: runs in the smaller half, fewest over strata.
         curves: IQM curves of the two halves (normalised with several strata) at the first split.
-        difference: IQM of one half minus the other, and its middle 95 % over the random splits.
-        p_value: of the first split: seeds in turn to one half and the other.
+        difference: IQM of one half minus the other at the first split: seeds in turn to one half and the other.
+        interval: its 95 % bootstrap interval; None below five seeds in a half.
+        p_value: rank test of that split.
+        luck: middle 95 % of that difference over random splits: what two arms that are the same differ by.
         splits: number of random splits.
-        false_positives: share of them with a p value of at most 5 %.
+        false_positives: share of them whose nominal 95 % interval excludes 0; NaN below five seeds in a half.
     """
 
     arm: str
     scope: Scope
     seeds: int
     curves: tuple[Curve, Curve]
-    difference: Estimate
+    difference: float
+    interval: tuple[float, float] | None
     p_value: float
+    luck: tuple[float, float]
     splits: int
     false_positives: float
 

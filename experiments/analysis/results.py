@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.analysis.comparison import AAControl, Comparison, Curve, ImprovementMatrix, LogRank, Scope, SeedPlan
 from experiments.analysis.margin import Unit
 from experiments.collect.collection import ENDED_BADLY, Collection, Run
-from experiments.statistics.scores import Estimate, FloatArray
+from experiments.statistics.arrays import BoolArray, FloatArray
+from experiments.statistics.bootstrap import Resamples
+from experiments.statistics.intervals import Estimate
 
 Fate = Literal["diverged", "failed", "collapsed", "stuck"]
 
@@ -80,7 +81,7 @@ class Reach:
         times: steps or seconds until reached or, where not, until the end of the run, [R].
         reached: whether each run reaches it, [R].
         share: share that reaches it.
-        median: Kaplan-Meier median; None where fewer than half reach it ("> end").
+        median: Kaplan-Meier median time; None where fewer than half reach it ("> end").
         restricted_mean: mean time up to `Threshold.horizon`, counting a run that has not reached it as the horizon.
         x: times at which the curve of those that have reached it rises, starting with 0, [E].
         y: Kaplan-Meier share that has reached it, [E].
@@ -88,7 +89,7 @@ class Reach:
 
     arm: str
     times: FloatArray
-    reached: NDArray[np.bool_]
+    reached: BoolArray
     share: Rate
     median: float | None
     restricted_mean: float
@@ -149,6 +150,7 @@ class ArmResult:
         peak: largest value of the mean curve; None without a scored run.
         fates: for each kind of bad end its rate, and in `fated` the runs.
         throughput: None without usable times.
+        resamples: which runs each bootstrap replicate holds, the same for every interval; None without a scored run.
     """
 
     arm: str
@@ -167,6 +169,7 @@ class ArmResult:
     fates: Mapping[Fate, Rate] = field(default_factory=dict)
     fated: Mapping[Fate, tuple[Run, ...]] = field(default_factory=dict)
     throughput: Throughput | None = None
+    resamples: Resamples | None = None
 
     @property
     def ended_badly(self) -> tuple[Run, ...]:
@@ -239,7 +242,7 @@ class AggregateArm:
         iqm: interquartile mean of all final scores.
         mean: mean over strata of the mean over runs.
         median: median over strata of the mean over runs.
-        optimality_gap: how far scores below the control's (1) fall short of it, on average.
+        optimality_gap: how far scores below the reference's (1) fall short of it, on average.
         area: interquartile mean of the areas under the curve.
         curve: IQM over environment steps.
         clock_curve: IQM over training seconds; None without usable times in some stratum.
@@ -261,9 +264,10 @@ class AggregateArm:
 
 @dataclass(frozen=True)
 class Aggregate:
-    """Several tasks (and algorithms) together; scores are normalised: 0 untrained, 1 the control.
+    """Several tasks (and algorithms) together; scores are normalised: 0 untrained, 1 the reference.
 
     Attributes:
+        reference: the arm whose final score is 1: the control or, where the study names none, its first arm.
         scope: the strata that have a unit and comparable versions.
         left_out: (task, algorithm) and why it is not in, a clause.
         arms: arms with runs in every stratum.
@@ -272,6 +276,7 @@ class Aggregate:
         comparisons: the pairs that are tested, on final score and area.
     """
 
+    reference: str
     scope: Scope
     left_out: tuple[tuple[str, str, str], ...]
     arms: tuple[AggregateArm, ...]
@@ -305,9 +310,10 @@ class Analysis:
     Attributes:
         collection: what it was found in.
         groups: one for each task and algorithm with an evaluation.
-        aggregates: one for each algorithm and, with several algorithms, one for all; none without a control.
-        controls: the control against itself, one for each group and aggregate where it has at least four runs.
-        plans: seeds that a further study needs, in the order of `controls`' scopes.
+        aggregates: one for each algorithm and, with several algorithms, one for all; none without any unit.
+        controls: the control (or first arm) against itself: for each group, and each aggregate of several, where it has
+            at least four runs.
+        plans: seeds that a further study needs, one for each aggregate whose control has at least two runs everywhere.
         machines: most used first.
         replicates: bootstrap resamples behind every interval.
         verdict: the answer in words.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.statistics.scores import FloatArray
+from experiments.statistics.arrays import FloatArray
 
 CLOCK_COLUMNS = ("wall_s", "act_s", "simulate_s", "learn_s", "evaluate_s")
 PARTS = ("act", "simulate", "learn", "evaluate", "other")

@@ -52,6 +52,9 @@ class Study(_Record):
     primary: tuple[tuple[str, str], ...] = ()
     margin: float | None = None
     control: str | None = None
+    final_evaluations: int | None = Field(default=None, ge=1)
+    thresholds: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+    budgets: tuple[float, ...] = ()
     command: str | None = None
 
     @model_validator(mode="after")

@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from experiments.analysis.limits import sharing
 from experiments.analysis.results import Analysis, ArmResult
-from experiments.analysis.verdict import sharing
 from experiments.report.chart import Chart
 from experiments.report.learnt import LEARNT
 from experiments.report.overall import OVERALL, control
 from experiments.report.per_task import PER_TASK
 from experiments.report.style import Looks
-from experiments.statistics.scores import coverage
-from experiments.text import count
+from experiments.statistics.intervals import coverage
+from experiments.text import count, joined
 
 HEADINGS: Mapping[str, str] = {
     "aggregate": "All tasks together",
@@ -129,12 +129,13 @@ def _how(analysis: Analysis, *, crowded: bool) -> dict[str, str]:
     hint = "".join(f" {sentence}" for sentence in sharing([run for arm in arms for run in arm.runs]))
     order = "" if hint else " Runs of different arms were not measured in turn, so small differences mean nothing."
     crowd = (
-        " With so many arms, the compared ones and the best have their colours and single seeds; the others are grey until "
-        "they are chosen above."
+        " With so many arms, the compared ones and the best have their colours and single seeds; the others are grey "
+        "until they are chosen above."
         if crowded
         else ""
     )
-    unit = "Scores are normalised: 0 is an untrained policy, 1 the control."
+    reference = joined(list(dict.fromkeys(aggregate.reference for aggregate in analysis.aggregates)))
+    unit = f"Scores are normalised: 0 is an untrained policy, 1 the final score of {reference}."
     return {
         "aggregate": f"{unit} Bar across: the measure. Line: its interval, runs resampled within each task.{crowd}",
         "sample_efficiency": f"Line: interquartile mean over all runs of all tasks. {unit}{crowd}",
@@ -152,8 +153,7 @@ def _how(analysis: Analysis, *, crowded: bool) -> dict[str, str]:
         "cost": f"Up is better, right is faster. Lines: intervals.{order}",
         "shapes": "What the activation has become: solid at the end of training, dotted at its beginning.",
         "diagnostics": "Median over seeds, with the range from smallest to largest.",
-        "control": "Two disjoint halves of the control's own seeds, through the same pipeline: what is found here is "
-        "chance.",
+        "control": "Two disjoint halves of one arm's own seeds, through the same pipeline: what is found here is luck.",
         "throughput": f"Every dot is a seed. Tall bar: median. Line: slowest to fastest.{hint}{order}",
         "time_shares": f"Mean over the runs of an arm.{hint}",
     }
@@ -161,12 +161,13 @@ def _how(analysis: Analysis, *, crowded: bool) -> dict[str, str]:
 
 def _why_not(analysis: Analysis) -> dict[str, str]:
     why = {}
-    study = analysis.collection.study
     if not analysis.aggregates:
-        reason = "the study names no control" if study.control is None else "no task has one"
-        why["aggregate"] = f"Not drawn: tasks are put together in units of the control's score, and {reason}."
-    if study.control is not None and not analysis.controls:
-        why["control"] = f"Not drawn: two halves of the control need at least four runs of {study.control}."
+        why["aggregate"] = (
+            "Not drawn: tasks are put together in units of the way from an untrained policy to the control's score, "
+            "and no task has such a unit."
+        )
+    if not analysis.controls:
+        why["control"] = "Not drawn: two halves of the control need at least four runs of it."
     if any(arm.throughput and arm.throughput.company > 1 for group in analysis.groups for arm in group.arms):
         why["cost"] = "Not drawn: runs of different arms shared one clock, which tells no arm's cost."
     return why

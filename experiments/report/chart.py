@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from experiments.statistics.scores import FloatArray
+from experiments.statistics.arrays import FloatArray
 
 # In a matrix of more arms a cell has no room for its number.
 MOST_NUMBERED = 12

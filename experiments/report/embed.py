@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments.report.chart import Axis, Chart, Line, Lines, Matrix, Panel, Points, Rows, Shares
 from experiments.report.style import PART_COLOURS, Looks
-from experiments.statistics.scores import FloatArray
+from experiments.statistics.arrays import FloatArray
 
 # Numbers of all lines of a page, and of all single runs: about six bytes each.
 _LINE_NUMBERS = 300_000

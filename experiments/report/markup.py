@@ -83,7 +83,8 @@ def figure(chart: Chart, command: str) -> str:
         f"{_class('wide' if chart.wide else '')}>\n"
         f'<figcaption>{escape(chart.caption)}</figcaption>\n<div class="panels"></div>\n'
         f'<p class="unseen" id="{escape(text)}">{escape(chart.text)}</p>\n'
-        f'<details class="files"><summary>Command for the files of this figure</summary>\n<code>{escape(command)}</code></details>\n'
+        '<details class="files"><summary>Command for the files of this figure</summary>\n'
+        f"<code>{escape(command)}</code></details>\n"
         "</figure>"
     )
 

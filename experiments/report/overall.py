@@ -1,4 +1,4 @@
-"""Charts over several tasks, in normalised scores (0 untrained, 1 the control), and of the control against itself."""
+"""Charts over several tasks, in normalised scores (0 untrained, 1 the reference), and of the control against itself."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -9,7 +9,7 @@ from experiments.analysis.results import Aggregate, AggregateArm
 from experiments.report.chart import Axis, Chart, Line, Lines, Matrix, Panel, Row, Rows
 from experiments.report.files import file_stem
 from experiments.report.per_task import time_unit
-from experiments.statistics.scores import Estimate
+from experiments.statistics.intervals import Estimate
 from experiments.text import joined, number, p_text
 
 _SCORE = "normalised return"
@@ -91,9 +91,8 @@ def control(found: AAControl) -> Chart:
     panel = Lines(found.scope.name, Axis("environment steps", "steps"), Axis(label), lines)
     text = (
         f"{found.arm} against itself, two halves of at least {found.seeds} seeds: difference of the IQMs "
-        f"{number(found.difference.value)}, in 95 % of {found.splits} random splits {number(found.difference.low)} to "
-        f"{number(found.difference.high)}; p {p_text(found.p_value)}; {100 * found.false_positives:.1f} % of the splits "
-        "have a p value of at most 5 %."
+        f"{number(found.difference)}, p {p_text(found.p_value)}; by luck alone the difference is between "
+        f"{number(found.luck[0])} and {number(found.luck[1])} in 95 % of {found.splits} random splits."
     )
     return _chart("control", found.scope, text, panel)
 

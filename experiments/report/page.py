@@ -10,9 +10,9 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from experiments.analysis.compare import pairs
+from experiments.analysis.limits import shared_clock
+from experiments.analysis.pairs import pairs
 from experiments.analysis.results import Analysis, Group
-from experiments.analysis.verdict import shared_clock
 from experiments.analysis.versions import differing, versions_text
 from experiments.collect.collection import ENDED_BADLY, Collection, Run
 from experiments.collect.plan import Study

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -12,8 +13,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from experiments.report.chart import MOST_NUMBERED, Axis, Chart, Line, Lines, Matrix, Panel, Points, Rows, Shares, Show
-from experiments.report.style import GRID, INK, PART_COLOURS, SOFT, Looks
-from experiments.statistics.scores import FloatArray
+from experiments.report.style import GRID, INK, PART_COLOURS, SOFT, ArmStyle, Looks
+from experiments.statistics.arrays import FloatArray
 from experiments.text import number
 
 # A column of most two-column styles, and the text block of both, in inches.
@@ -236,7 +237,7 @@ def _arm_axis(axes: Axes, arms: Sequence[str], *, named: bool) -> None:
     axes.grid(visible=False, axis="y")
 
 
-def _keys(chart: Chart, looks: Looks) -> list[tuple[str, Callable[[Axes], object]]]:
+def _keys(chart: Chart, looks: Looks) -> list[tuple[str, Callable[[Axes], Artist]]]:
     """Name and maker of a handle for each entry of the legend."""
     panel = chart.panels[0]
     if isinstance(panel, Shares):
@@ -245,26 +246,23 @@ def _keys(chart: Chart, looks: Looks) -> list[tuple[str, Callable[[Axes], object
     if isinstance(panel, Rows | Matrix):
         return []
     if isinstance(panel, Lines) and any(line.name for line in panel.lines):
-        named = [(line.name, looks[line.arm].colour, ":" if line.second else looks[line.arm].line, looks[line.arm].marker)
-                 for line in panel.lines]  # fmt: skip
-    else:
-        shown = [arm for arm in chart.arms if looks.featured(arm)]
-        styles: Mapping[str, object] = {arm: "" if isinstance(panel, Points) else looks[arm].line for arm in shown}
-        named = [(arm, looks[arm].colour, styles[arm], looks[arm].marker) for arm in shown]
-    keys = [(name, _handle(colour, style, marker)) for name, colour, style, marker in named]
-    others = len(chart.arms) - len({arm for arm in chart.arms if looks.featured(arm)})
-    if others:
-        keys.append((f"{others} others", _handle(SOFT if isinstance(panel, Points) else GRID, "-", "")))
+        return [(line.name, _handle(looks[line.arm], ":" if line.second else None)) for line in panel.lines]
+    shown = [arm for arm in chart.arms if looks.featured(arm)]
+    keys = [(arm, _handle(looks[arm], "" if isinstance(panel, Points) else None)) for arm in shown]
+    if others := len(chart.arms) - len(shown):
+        keys.append((f"{others} others", lambda axes: axes.plot([], [], color=GRID, linewidth=1.3)[0]))
     return keys
 
 
-def _handle(colour: str, style: object, marker: str) -> Callable[[Axes], object]:
+def _handle(look: ArmStyle, style: str | None) -> Callable[[Axes], Artist]:
+    """A maker of a piece of the arm's line; `style` replaces its line style."""
     return lambda axes: axes.plot(
-        [], [], color=colour, linestyle=style, marker=marker, linewidth=1.3, markersize=3
+        [], [], color=look.colour, linestyle=look.line if style is None else style, marker=look.marker, linewidth=1.3,
+        markersize=3,
     )[0]  # fmt: skip
 
 
-def _legend(figure: Figure, keys: Sequence[tuple[str, Callable[[Axes], object]]], columns: int) -> None:
+def _legend(figure: Figure, keys: Sequence[tuple[str, Callable[[Axes], Artist]]], columns: int) -> None:
     handles = [make(figure.axes[0]) for _, make in keys]
     names = [_short(name) for name, _ in keys]
     figure.legend(

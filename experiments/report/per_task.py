@@ -1,4 +1,4 @@
-"""Charts of one group, a task with an algorithm: pure functions from results to `Chart`; None where nothing is there."""
+"""Charts of a task with an algorithm: pure functions from results to `Chart`, None where there is nothing to draw."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -9,7 +9,7 @@ from experiments.collect.collection import ENDED_BADLY, Run
 from experiments.collect.evaluations import PARTS
 from experiments.report.chart import Axis, Chart, Line, Lines, Panel, Point, Points, Row, Rows, Shares
 from experiments.report.files import file_stem
-from experiments.statistics.scores import FloatArray
+from experiments.statistics.arrays import FloatArray
 from experiments.text import count, joined, number
 
 

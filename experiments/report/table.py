@@ -1,9 +1,10 @@
 """A table as plain rows of values, the same for the files and for the page."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
-from experiments.statistics.scores import Estimate
+from experiments.statistics.intervals import Estimate
 from experiments.text import duration, number, p_text, signed
 
 Value = str | int | float | None
@@ -35,6 +36,8 @@ def shown(value: Value, how: Show) -> str:
     if value is None or isinstance(value, str):
         return "–" if value is None else value
     formats = {"number": number, "signed": signed, "p": p_text, "seconds": duration}
+    if not math.isfinite(value):
+        return "–"
     if how in formats:
         return formats[how](value)
     return f"{100 * value:.0f} %" if how == "share" else str(value)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from experiments.analysis.comparison import AAControl, SeedPlan
 from experiments.analysis.results import Aggregate
 from experiments.report.table import Column, Table, three
+from experiments.text import joined
 
 _SCOPE = (Column("tasks", "Tasks"), Column("arm", "Arm"))
 
@@ -12,7 +13,8 @@ _SCOPE = (Column("tasks", "Tasks"), Column("arm", "Arm"))
 def aggregates(found: Sequence[Aggregate]) -> Table:
     """Normalised scores of every arm over all tasks."""
     measures = (
-        ("iqm", "IQM"), ("mean", "Mean"), ("median", "Median"), ("optimality_gap", "Optimality gap"), ("auc", "Area (IQM)")
+        ("iqm", "IQM"), ("mean", "Mean"), ("median", "Median"), ("optimality_gap", "Optimality gap"),
+        ("auc", "Area (IQM)"),
     )  # fmt: skip
     columns = (
         *_SCOPE,
@@ -37,9 +39,11 @@ def aggregates(found: Sequence[Aggregate]) -> Table:
         for arm in aggregate.arms
     )  # fmt: skip
     text = (
-        "Final scores over all tasks, normalised: 0 is an untrained policy, 1 the control. Optimality gap: how far scores "
-        "below 1 fall short of it, on average; less is better."
+        "Final scores over all tasks, normalised: 0 is an untrained policy, 1 the reference. Optimality gap: how far "
+        "scores below 1 fall short of it, on average; less is better."
     )
+    references = dict.fromkeys(aggregate.reference for aggregate in found)
+    text += f" Reference: {joined(list(references))}."
     left_out = [f"{task} ({algorithm.upper()}), {why}" for a in found for task, algorithm, why in a.left_out]
     if left_out:
         text += f" Not in: {'; '.join(dict.fromkeys(left_out))}."
@@ -55,24 +59,22 @@ def controls(found: Sequence[AAControl]) -> Table:
         Column("difference_low", "Low", "signed"),
         Column("difference_high", "High", "signed"),
         Column("p_value", "p", "p"),
+        Column("luck_low", "Luck: from", "signed"),
+        Column("luck_high", "to", "signed"),
         Column("splits", "Splits", "integer"),
-        Column("false_positives", "p ≤ 5 % in", "share"),
+        Column("false_positives", "Found without cause", "share"),
     )
     rows = tuple(
         (
-            pair.scope.name,
-            pair.arm,
-            pair.seeds,
-            *three(pair.difference),
-            pair.p_value,
-            pair.splits,
-            pair.false_positives,
+            pair.scope.name, pair.arm, pair.seeds, pair.difference, *(pair.interval or (None, None)), pair.p_value,
+            *pair.luck, pair.splits, pair.false_positives,
         )
         for pair in found
-    )
+    )  # fmt: skip
     text = (
-        "Two disjoint halves of the control's seeds through the same pipeline: about 5 % of the splits should seem to "
-        "differ. Low and high: middle 95 % of the differences over random splits."
+        "Two disjoint halves of the control's seeds through the same pipeline. Low and high: 95 % interval of the "
+        "difference at the first split. Luck: middle 95 % of the differences over random splits, which is what two "
+        "arms that are the same differ by. Found without cause: share of those splits whose interval excludes 0."
     )
     return Table("control", "The control against itself", text, columns, rows)
 

@@ -8,7 +8,7 @@ from experiments.analysis.results import Group
 from experiments.collect.collection import Collection
 from experiments.collect.evaluations import PARTS
 from experiments.report.table import PLACE, Column, Table, Value
-from experiments.statistics.scores import wilson_interval
+from experiments.statistics.rates import wilson_interval
 
 
 def timing(groups: Sequence[Group]) -> Table:

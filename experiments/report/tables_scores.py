@@ -8,7 +8,7 @@ from experiments.analysis.comparison import Comparison
 from experiments.analysis.results import Group
 from experiments.analysis.versions import used, versions_text
 from experiments.report.table import PLACE, Column, Table, Value, three
-from experiments.statistics.scores import coverage
+from experiments.statistics.intervals import coverage
 from experiments.text import count
 
 
@@ -140,8 +140,8 @@ def thresholds(groups: Sequence[Group]) -> Table:
         for reach in threshold.arms
     )  # fmt: skip
     text = (
-        "When the mean of evaluations reaches a return, in environment steps or in seconds of training. Runs that never "
-        "do are counted until their end (Kaplan-Meier): the median is empty where fewer than half reach it."
+        "When the mean of evaluations reaches a return, in environment steps or in seconds of training. Runs that "
+        "never do are counted until their end (Kaplan-Meier): the median is empty where fewer than half reach it."
     )
     return Table("thresholds", "Time to a threshold", text, columns, rows)
 

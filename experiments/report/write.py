@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from experiments.analysis.analyse import analyse
+from experiments.analysis import analyse
 from experiments.analysis.results import Analysis
 from experiments.collect.collection import collect
 from experiments.collect.errors import ReportError
@@ -18,7 +18,8 @@ from experiments.report.page import Content, Made, build, page_command
 from experiments.report.style import Looks
 
 FORMATS = ("png", "svg", "pdf")
-# A study with more figures gets PNG alone unless other formats are asked for: fonts in a PDF file take a tenth of a second.
+# With more figures than this, only PNG unless other formats are asked for: the fonts of a PDF file take a tenth of a
+# second.
 MOST_FIGURES = 45
 
 

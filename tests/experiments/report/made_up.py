@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.analysis.margin import Unit
 from experiments.analysis.comparison import AAControl, Comparison, Curve, ImprovementMatrix, PlanRow, Scope, SeedPlan
+from experiments.analysis.margin import Unit
 from experiments.analysis.results import (
     Aggregate,
     AggregateArm,
@@ -23,7 +23,8 @@ from experiments.analysis.results import (
 from experiments.collect.collection import Collection, Run
 from experiments.collect.evaluations import Evaluations
 from experiments.collect.plan import Study
-from experiments.statistics.scores import Estimate, FloatArray
+from experiments.statistics.arrays import FloatArray
+from experiments.statistics.intervals import Estimate
 
 Arms = tuple[str, ...]
 
@@ -59,7 +60,7 @@ def analysis(shape: Shape, *, company: int = 1) -> Analysis:
     verdict = Verdict("swim is better than relu on everything.", ("A finding.",), ("A limit.",))
     plan = SeedPlan(scope, "relu", shape.seeds, 0.2, 0.05, 0.8, 100, "By a formula.", (PlanRow(0.1, 0.3, 40),))
     halves = (_curve(groups[0].steps, rng, 100.0), _curve(groups[0].steps, rng, 100.0))
-    pair = AAControl("relu", scope, shape.seeds // 2, halves, Estimate(1.0, -5.0, 6.0, "interval", 2), 0.4, 100, 0.04)
+    pair = AAControl("relu", scope, shape.seeds // 2, halves, 1.0, None, 0.4, (-5.0, 6.0), 100, float("nan"))
     return Analysis(
         Collection(study, runs, ("a note",)), groups, (_aggregate(shape, scope, groups[0].steps, rng),), (pair,),
         (plan,), (), 2000, verdict,
@@ -72,7 +73,8 @@ def _study(shape: Shape) -> Study:
         "format": 1, "name": "made up", "description": "Does the activation matter?", "arms": arms,
         "algorithms": shape.algorithms, "tasks": [f"Task{task}-v5" for task in range(shape.tasks)],
         "steps": 1_000_000, "evaluation": {"every": 1_000_000 // (shape.points - 1), "episodes": 10},
-        "primary": [("swim", "relu")] if shape.arms > 1 else [], "margin": 0.05, "control": "relu", "command": "command",
+        "primary": [("swim", "relu")] if shape.arms > 1 else [], "margin": 0.05, "control": "relu",
+        "command": "command",
     }  # fmt: skip
     return Study.model_validate(content)
 
@@ -147,8 +149,8 @@ def _threshold(shape: Shape, axis: str, rng: np.random.Generator) -> Threshold:
 
 def _comparison(scope: Scope) -> Comparison:
     return Comparison(
-        scope, "final", "swim", "relu", True, 1100.0, 1000.0, (40.0, 160.0), 0.9, (0.8, 1.0), 0.01, True, 0.008, 2, 0.02,
-        0.016, 50.0, None,
+        scope, "final", "swim", "relu", True, 1100.0, 1000.0, (40.0, 160.0), 0.9, (0.8, 1.0), 0.01, True, 0.008, 2,
+        0.02, 0.016, 50.0, None,
     )  # fmt: skip
 
 
@@ -169,4 +171,4 @@ def _aggregate(shape: Shape, scope: Scope, steps: FloatArray, rng: np.random.Gen
     scores = np.array([arm.iqm.value for arm in arms])
     value = 1 / (1 + np.exp(-5 * (scores[:, None] - scores[None, :])))
     matrix = ImprovementMatrix(shape.names, value, np.clip(value - 0.1, 0, 1), np.clip(value + 0.1, 0, 1))
-    return Aggregate(scope, (), tuple(arms), (), matrix, ())
+    return Aggregate("relu", scope, (), tuple(arms), (), matrix, ())
