@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from experiments.collect.plan import Study, read_study
 
 STATES = ("done", "running", "diverged", "failed", "pending")
 ENDED_BADLY = ("diverged", "failed")
+ReturnsKind = Literal["evaluation", "training"]
 
 
 # Runs are compared by identity: they hold arrays.
@@ -24,6 +25,10 @@ class Run:
 
     `state` is one of STATES, "missing" (no folder) or "unknown" (evaluations without a readable run.json). `workers`
     is how many processes shared the machine, `company` how many runs trained in this one's process.
+
+    `returns_kind` is "evaluation" for a deterministic policy in episodes of its own, "training" for the episodes that
+    it learnt from; runs of one Collection are all of one kind. `source` is the raw file, relative to the folder that
+    was read, `more_sources` are the further files of a run that was logged in pieces. `format` is who wrote it.
     """
 
     task: str
@@ -41,6 +46,10 @@ class Run:
     company: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     hardware: Mapping[str, str] = field(default_factory=dict)
+    returns_kind: ReturnsKind = "evaluation"
+    source: str = ""
+    more_sources: tuple[str, ...] = ()
+    format: str = "rl_acts"
 
     @property
     def label(self) -> str:
@@ -119,6 +128,7 @@ def _read_run(study_dir: Path, key: tuple[str, str, str, int], notes: list[str])
         company=size if isinstance(size := _mapping(record.get("cohort")).get("size"), int) else None,
         versions=_texts(record.get("versions")),
         hardware=_texts(record.get("hardware")),
+        source=f"{place}/evaluations.csv",
     )
 
 
