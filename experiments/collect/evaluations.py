@@ -97,10 +97,8 @@ def read_evaluations(path: Path, place: str, notes: list[str]) -> Evaluations:
     return evaluations
 
 
-def _numbers(
-    header: list[str], rows: list[list[str]], place: str, notes: list[str]
-) -> tuple[FloatArray, IntArray]:
-    """Rows [E, 7]: step, return_mean, CLOCK_COLUMNS; and their lines [E]. A row that goes back replaces what follows."""
+def _numbers(header: list[str], rows: list[list[str]], place: str, notes: list[str]) -> tuple[FloatArray, IntArray]:
+    """Rows [E, 7]: step, return_mean, CLOCK_COLUMNS; lines [E]. A row that goes back replaces those from there."""
     columns = [header.index(name) if name in header else None for name in ("step", "return_mean", *CLOCK_COLUMNS)]
     kept: list[list[float]] = []
     lines: list[int] = []

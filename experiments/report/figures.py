@@ -13,7 +13,7 @@ from experiments.analysis.results import ArmResult, Curve, Group
 from experiments.collect.evaluations import PARTS
 from experiments.report.style import GRID, INK, PART_COLOURS, ArmStyle
 from experiments.statistics.scores import FloatArray, coverage
-from experiments.text import count, number
+from experiments.text import number
 
 _WIDTH = 4.7
 # Points of all faint seed lines of one figure together: keeps a page of thirty figures below five megabytes.
@@ -46,7 +46,7 @@ class Panel:
     png: bytes
 
 
-def learning_curve(group: Group, styles: Mapping[str, ArmStyle], episodes: int) -> Figure:
+def learning_curve(group: Group, styles: Mapping[str, ArmStyle], returns_text: str) -> Figure:
     """Return over environment steps: IQM, band, every seed as a faint line."""
     figure, axes = _figure(group.heading, height=3.2 + _legend_height(len(group.arms)))
     detailed = len(group.arms) <= MOST_BANDS
@@ -65,13 +65,13 @@ def learning_curve(group: Group, styles: Mapping[str, ArmStyle], episodes: int) 
         if arm.curve:
             _line(axes, arm.curve, look, detailed)
     axes.set_xlabel("environment steps")
-    axes.set_ylabel(f"return, deterministic policy,\nmean of {count(episodes, 'episode')}")
+    axes.set_ylabel(returns_text)
     axes.xaxis.set_major_formatter(FuncFormatter(_steps))
     _legend(figure, group.arms, styles)
     return figure
 
 
-def wall_clock(group: Group, styles: Mapping[str, ArmStyle], episodes: int) -> Figure | None:
+def wall_clock(group: Group, styles: Mapping[str, ArmStyle], returns_text: str) -> Figure | None:
     """Return over training time without evaluation; None where no run has usable times."""
     timed = [arm for arm in group.arms if arm.clock_curve]
     if not timed:
@@ -84,7 +84,7 @@ def wall_clock(group: Group, styles: Mapping[str, ArmStyle], episodes: int) -> F
             curve = replace(arm.clock_curve, x=arm.clock_curve.x / seconds)
             _line(axes, curve, styles[arm.arm], len(timed) <= MOST_BANDS)
     axes.set_xlabel(f"training time in {unit}, without evaluation")
-    axes.set_ylabel(f"return, deterministic policy,\nmean of {count(episodes, 'episode')}")
+    axes.set_ylabel(returns_text)
     _legend(figure, timed, styles)
     return figure
 

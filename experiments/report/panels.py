@@ -19,7 +19,7 @@ from experiments.text import count, joined, number
 KINDS = ("learning_curve", "wall_clock", "final_scores", "throughput", "time_shares")
 
 
-def draw(groups: Sequence[Group], styles: Mapping[str, ArmStyle], episodes: int) -> list[Panel]:
+def draw(groups: Sequence[Group], styles: Mapping[str, ArmStyle], returns_text: str) -> list[Panel]:
     """All figures as panels, in the order of KINDS, groups within."""
     found: list[Panel] = []
     rc: dict[Any, Any] = dict(figures.RC)
@@ -29,14 +29,14 @@ def draw(groups: Sequence[Group], styles: Mapping[str, ArmStyle], episodes: int)
         mpl.rcParams.update(rc)
         for kind in KINDS:
             for group in groups:
-                found.extend(_panel(kind, group, styles, episodes))
+                found.extend(_panel(kind, group, styles, returns_text))
     return found
 
 
-def _panel(kind: str, group: Group, styles: Mapping[str, ArmStyle], episodes: int) -> list[Panel]:
+def _panel(kind: str, group: Group, styles: Mapping[str, ArmStyle], returns_text: str) -> list[Panel]:
     drawers: dict[str, Callable[[], Figure | None]] = {
-        "learning_curve": lambda: figures.learning_curve(group, styles, episodes),
-        "wall_clock": lambda: figures.wall_clock(group, styles, episodes),
+        "learning_curve": lambda: figures.learning_curve(group, styles, returns_text),
+        "wall_clock": lambda: figures.wall_clock(group, styles, returns_text),
         "final_scores": lambda: figures.final_scores(group, styles),
         "throughput": lambda: figures.throughput(group, styles),
         "time_shares": lambda: figures.time_shares(group),

@@ -42,7 +42,7 @@ def write_report(study_dir: Path, out: Path | None = None) -> Path:
     from experiments.report.page import Made, build, page_command  # noqa: PLC0415 -- see above
     from experiments.report.panels import draw  # noqa: PLC0415 -- see above
 
-    panels = draw(groups, styles, collection.study.evaluation.episodes)
+    panels = draw(groups, styles, collection.study.returns_text)
     shown = [tables.scores(groups), tables.comparisons(groups), tables.timing(groups), tables.failures(groups)]
     made = Made(page_command(study_dir, out), f"{places.prefix}figures", f"{places.prefix}tables")
     page = build(collection, groups, judge(collection, groups), panels, shown, styles, made)
