@@ -136,7 +136,7 @@ def _facts(collection: Collection, groups: Sequence[Group]) -> dict[str, str]:
         "Failed or diverged": str(bad),
         "Evidence": seeds_text(scored) if scored else "no scored run",
         "Steps per run": whole(study.steps),
-        "Evaluation": f"every {whole(study.evaluation.every)} steps, {count(study.evaluation.episodes, 'episode')}",
+        "Evaluation": study.evaluation_text,
         "Tasks": ", ".join(study.tasks),
         "Algorithms": ", ".join(algorithm.upper() for algorithm in study.algorithms),
     }
