@@ -92,7 +92,7 @@ def charts(analysis: Analysis, order: Sequence[str]) -> Iterator[Chart]:
                 found.append(PER_TASK[kind](group, ranked, returns))
         elif kind in LEARNT:
             found.extend(LEARNT[kind](group, order) for group in analysis.groups)
-        else:
+        elif kind == "control":
             found.extend(control(pair) for pair in analysis.controls)
         yield from (chart for chart in found if chart)
 

@@ -32,7 +32,8 @@ const interval = (show, low, high) => (low === null || low === undefined ? "" : 
 
 // ---- drawing
 
-const SVG = "http://www.w3.org/2000/svg";
+// Of the legend's pictures, which are part of the page.
+const SVG = document.querySelector("svg").namespaceURI;
 const MARKERS = [
   "M-3 0a3 3 0 1 0 6 0a3 3 0 1 0 -6 0", "M-3 -3h6v6h-6z", "M0 -3.6L3.6 3H-3.6z", "M0 -4L4 0L0 4L-4 0z", "M0 3.6L3.6 -3H-3.6z",
   "M-1.3 -4h2.6v2.7h2.7v2.6h-2.7v2.7h-2.6v-2.7h-2.7v-2.6h2.7z", "M-4 -2.2L-2.2 -4L0 -1.8L2.2 -4L4 -2.2L1.8 0L4 2.2L2.2 4L0 1.8L-2.2 4L-4 2.2L-1.8 0z",
