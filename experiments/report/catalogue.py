@@ -77,8 +77,7 @@ def looks(analysis: Analysis, order: Sequence[str]) -> Looks:
 
 def charts(analysis: Analysis, order: Sequence[str]) -> Iterator[Chart]:
     """All charts, by kind in the order of HEADINGS."""
-    episodes = analysis.collection.study.evaluation.episodes
-    returns = f"return, deterministic policy,\nmean of {count(episodes, 'episode')}"
+    returns = analysis.collection.study.returns_text
     for kind in HEADINGS:
         found: list[Chart | None] = []
         if kind in OVERALL:
