@@ -25,4 +25,6 @@ def page_tables(analysis: Analysis) -> list[Table]:
 
 def file_tables(analysis: Analysis) -> list[Table]:
     """Tables of many rows, for files alone."""
-    return [tables_runs.runs(analysis.collection, analysis.groups), tables_runs.curves(analysis.groups)]
+    diagnostics = tables_runs.diagnostics(analysis.groups)
+    measured = [diagnostics] if diagnostics.rows else []
+    return [tables_runs.runs(analysis.collection, analysis.groups), tables_runs.curves(analysis.groups), *measured]
