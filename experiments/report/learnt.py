@@ -1,6 +1,7 @@
 """Charts of what happened inside the networks: diagnostics over training, and learnt activations."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -36,9 +37,9 @@ def diagnostics(group: Group, order: Sequence[str]) -> list[Chart]:
     for network, words in _NETWORKS.items():
         panels = []
         for name, (label, show) in MEASURES.items():
-            lines = tuple(_lines(group, order, lambda run, name=name, network=network: measured(run, network, name)))
+            lines = tuple(_lines(group, order, partial(measured, network=network, name=name)))
             if lines:
-                panels.append(Lines(label, Axis("environment steps", "steps"), Axis(label, show), lines))
+                panels.append(Lines(label, Axis("environment steps", "steps"), Axis("", show), lines))
         if panels:
             text = f"{group.name}, {words}: {joined([panel.title for panel in panels])} over environment steps."
             stem = file_stem("diagnostics", group.task, group.algorithm, network)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 
 from matplotlib.artist import Artist
@@ -98,8 +99,7 @@ def _keys(chart: Chart, looks: Looks) -> list[tuple[str, Callable[[Axes], Artist
     """Name and maker of a handle for each entry of the legend."""
     panel = chart.panels[0]
     if isinstance(panel, Shares):
-        parts = zip(panel.parts, PART_COLOURS, strict=True)
-        return [(part, lambda _, colour=colour: Patch(color=colour)) for part, colour in parts]
+        return [(part, partial(_patch, colour)) for part, colour in zip(panel.parts, PART_COLOURS, strict=True)]
     if isinstance(panel, Rows | Matrix):
         return []
     if isinstance(panel, Lines) and any(line.name for line in panel.lines):
@@ -117,6 +117,10 @@ def _handle(look: ArmStyle, style: str | None) -> Callable[[Axes], Artist]:
         [], [], color=look.colour, linestyle=look.line if style is None else style, marker=look.marker, linewidth=1.3,
         markersize=3,
     )[0]  # fmt: skip
+
+
+def _patch(colour: str, _axes: Axes) -> Artist:
+    return Patch(color=colour)
 
 
 def _legend(figure: Figure, keys: Sequence[tuple[str, Callable[[Axes], Artist]]], columns: int) -> None:
@@ -158,7 +162,7 @@ def _bottom(panel: Panel) -> float:
 def _label_width(panel: Panel) -> float:
     """Room at the left for names of arms, or for the numbers of an axis, in inches."""
     if isinstance(panel, Lines | Points):
-        return _LEFT + _LINE * panel.y.label.count("\n")
+        return _LEFT + _LINE * (panel.y.label.count("\n") - (not panel.y.label))
     arms = [row.arm for row in panel.rows] if isinstance(panel, Rows) else list(panel.arms)
     return 0.12 + 0.065 * max(len(short(arm)) for arm in arms)
 

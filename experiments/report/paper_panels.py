@@ -1,6 +1,7 @@
 """The panels of a chart, drawn by matplotlib into axes."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -56,7 +57,7 @@ def _line(axes: Axes, line: Line, looks: Looks, place: int, budget: int) -> None
     if line.low is not None and line.high is not None:
         if line.x.size == 1:
             axes.plot([line.x[0]] * 2, [line.low[0], line.high[0]], "-", color=look.colour, linewidth=1.4)
-        step = "post" if line.stepped else None
+        step: Literal["post"] | None = "post" if line.stepped else None
         axes.fill_between(line.x, line.low, line.high, color=look.colour, alpha=0.14, linewidth=0, step=step)
     if line.ends.size:
         axes.plot(line.ends[:, 0], line.ends[:, 1], "x", color=INK, markersize=4, markeredgewidth=1, zorder=5)
@@ -92,7 +93,7 @@ def _shares(axes: Axes, panel: Shares) -> None:
         widths = panel.shares[:, part]
         axes.barh(range(len(panel.arms)), widths, left=left, color=colour, height=0.7)
         ink = "#ffffff" if part < 2 else "#111111"
-        for place in np.flatnonzero(widths >= 0.08):
+        for place in np.flatnonzero(widths >= 0.08).tolist():
             middle = left[place] + widths[place] / 2
             axes.text(middle, place, f"{100 * widths[place]:.0f}", color=ink, ha="center", va="center", fontsize=6)
         left += widths

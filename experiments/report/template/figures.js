@@ -115,7 +115,7 @@ function frame(svg, panel, box, atX, atY) {
 
 const DRAW = {
   lines(svg, panel, width) {
-    const box = { left: 54, right: width - 12, top: 24, bottom: 246, height: 290 };
+    const box = { left: 54, right: width - 16, top: 24, bottom: 246, height: 290 };
     const [xs, ys] = [[], panel.marks.slice()];
     for (const line of panel.lines) {
       xs.push(...line.x, ...(line.runs ?? []).flatMap((run) => run[0]));
@@ -211,7 +211,7 @@ const DRAW = {
   },
 
   points(svg, panel, width) {
-    const box = { left: 54, right: width - 12, top: 24, bottom: 246, height: 290 };
+    const box = { left: 54, right: width - 16, top: 24, bottom: 246, height: 290 };
     const atX = scale(panel.x, panel.points.flatMap((point) => point.x), box.left, box.right, 0.06);
     const atY = scale(panel.y, panel.points.flatMap((point) => point.y), box.bottom, box.top, 0.06);
     frame(svg, panel, box, atX, atY);
@@ -238,7 +238,7 @@ function names(svg, arms, width, top = 6) {
   const start = Math.max(0, top), middle = (place) => start + (place + 0.5) * height;
   arms.forEach((arm, place) => svg.append(element("text", { x: left - 8, y: middle(place) + 4, class: "tick end row arm", "data-arm": arm }, short(data.arms[arm].name, most))));
   const bottom = start + arms.length * height + 2;
-  return { box: { left, right: width - 14, top: start, bottom, height: bottom + 44 }, middle, height };
+  return { box: { left, right: width - 20, top: start, bottom, height: bottom + 44 }, middle, height };
 }
 
 // A line's value at x: of the last point before it if stepped, else between its neighbours; null beyond its ends.

@@ -178,11 +178,11 @@ def _aggregate(shape: Shape, scope: Scope, steps: FloatArray, rng: np.random.Gen
         score = 1 + 0.1 * ((index * 7) % shape.arms)
         share = 1 / (1 + np.exp((tau - score) * 8))
         curve = _curve(steps, rng, score)
-        estimates = [_estimate(score + shift, 0.08, shape.seeds) for shift in (0.0, -0.02, 0.01)]
+        iqm, mean, median = (_estimate(score + shift, 0.08, shape.seeds) for shift in (0.0, -0.02, 0.01))
         gap = _estimate(max(0.02, 1.1 - score), 0.02, shape.seeds)
         clock = Curve(steps / (2000.0 - 30 * index), curve.centre, curve.low, curve.high)
         arms.append(
-            AggregateArm(arm, shape.seeds, shape.seeds * len(shape.strata), *estimates, gap, estimates[0], curve, clock,
+            AggregateArm(arm, shape.seeds, shape.seeds * len(shape.strata), iqm, mean, median, gap, iqm, curve, clock,
                          Profile(tau, share, np.clip(share - 0.06, 0, 1), np.clip(share + 0.06, 0, 1)))
         )  # fmt: skip
     scores = np.array([arm.iqm.value for arm in arms])
