@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from experiments.statistics.scores import FloatArray
+from experiments.statistics.arrays import FloatArray
 
 IntArray = npt.NDArray[np.int64]
 

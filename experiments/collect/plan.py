@@ -56,6 +56,9 @@ class Study(_Record):
     primary: tuple[tuple[str, str], ...] = ()
     margin: float | None = None
     control: str | None = None
+    final_evaluations: int | None = Field(default=None, ge=1)
+    thresholds: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+    budgets: tuple[float, ...] = ()
     command: str | None = None
     inferred: bool = False
     found: int | None = Field(default=None, ge=0)
