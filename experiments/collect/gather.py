@@ -12,7 +12,7 @@ from experiments.collect.collection import Collection, ReturnsKind, Run
 from experiments.collect.common_end import shortened, spans
 from experiments.collect.corrections import Correction, corrected, without
 from experiments.collect.discover import TABLE_SUFFIXES, Found, discover
-from experiments.collect.log import Log, read_logs
+from experiments.collect.log import KINDS, Log, read_logs
 from experiments.collect.naming import Named, named
 from experiments.collect.plan import Arm, Evaluation, Study
 from experiments.collect.table_file import TableChoice
@@ -53,6 +53,7 @@ class Question:
     primary: tuple[tuple[str, str], ...] = ()
     control: str | None = None
     margin: float | None = None
+    final_evaluations: int | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,20 @@ class Survey:
     runs: tuple[Named, ...]
     left_out: tuple[Log, ...]
     notes: tuple[str, ...]
+
+
+def read_kind(text: str | None) -> ReturnsKind | None:
+    """The kind of returns that `--returns` names.
+
+    Raises:
+        InputError: it is neither.
+    """
+    for kind in KINDS:
+        if text == kind:
+            return kind
+    if text is not None:
+        raise InputError(f"--returns is {text!r}; allowed are {joined(KINDS)}.")
+    return None
 
 
 def survey(paths: Sequence[Path], choices: Choices) -> Survey:
@@ -140,6 +155,7 @@ def _plan(seen: Survey, runs: Sequence[Run], question: Question) -> Study:
         primary=question.primary,
         margin=question.margin,
         control=question.control,
+        final_evaluations=question.final_evaluations,
         inferred=True,
         found=len(runs),
         returns_kind=seen.kind,

@@ -14,6 +14,7 @@
 A run without an evaluation has one row, without a step. The plan and the notes are in the schema's metadata.
 """
 
+import io
 import json
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -25,6 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
+from agents.files import write_bytes_atomically
 from experiments.collect.collection import Collection, Run
 from experiments.collect.errors import ReportError
 from experiments.collect.evaluations import Evaluations
@@ -56,8 +58,19 @@ _SCHEMA = pa.schema(
 
 
 def write_table(collection: Collection, path: Path) -> None:
-    """Write a collection; the same collection gives the same bytes."""
-    pq.write_table(to_table(collection), path, compression="zstd")
+    """Write a collection, whole or not at all.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    write_bytes_atomically(path, table_bytes(collection))
+
+
+def table_bytes(collection: Collection) -> bytes:
+    """The file of a collection; the same collection gives the same bytes."""
+    stream = io.BytesIO()
+    pq.write_table(to_table(collection), stream, compression="zstd")
+    return stream.getvalue()
 
 
 def to_table(collection: Collection) -> pa.Table:

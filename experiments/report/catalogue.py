@@ -11,7 +11,7 @@ from experiments.report.overall import OVERALL, control
 from experiments.report.per_task import PER_TASK
 from experiments.report.style import Looks
 from experiments.statistics.intervals import coverage
-from experiments.text import count, joined
+from experiments.text import joined
 
 HEADINGS: Mapping[str, str] = {
     "aggregate": "All tasks together",
@@ -77,8 +77,7 @@ def looks(analysis: Analysis, order: Sequence[str]) -> Looks:
 
 def charts(analysis: Analysis, order: Sequence[str]) -> Iterator[Chart]:
     """All charts, by kind in the order of HEADINGS."""
-    episodes = analysis.collection.study.evaluation.episodes
-    returns = f"return, deterministic policy,\nmean of {count(episodes, 'episode')}"
+    returns = analysis.collection.study.returns_text
     for kind in HEADINGS:
         found: list[Chart | None] = []
         if kind in OVERALL:

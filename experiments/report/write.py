@@ -8,12 +8,14 @@ from pathlib import Path
 from experiments.analysis import analyse
 from experiments.analysis.results import Analysis
 from experiments.collect.collection import collect
+from experiments.collect.discover import COLLECTED_FILE
 from experiments.collect.errors import ReportError
+from experiments.collect.tidy import table_bytes
 from experiments.report import catalogue, tables
 from experiments.report.chart import Chart
 from experiments.report.embed import page_data
 from experiments.report.export import FORMS
-from experiments.report.outputs import Outputs, outputs, write_outputs
+from experiments.report.outputs import Outputs, checked_page, outputs, write_outputs
 from experiments.report.page import Content, Made, build, page_command
 from experiments.report.style import Looks
 
@@ -50,8 +52,7 @@ def write_report(
         if form not in FORMATS:
             raise ReportError(f"format {form!r} is not known; allowed are {', '.join(FORMATS)}")
     places = outputs(study_dir, out)
-    if places.page.is_dir():
-        raise ReportError(f"{places.page} is a folder: give the name of a file, such as {places.page / 'report.html'}")
+    checked_page(places.page)
     return write_analysis(analyse(collect(study_dir)), places, page_command(study_dir, out), formats, figure)
 
 
@@ -86,6 +87,7 @@ def write_analysis(
             # Thousands of rows are for programs: as Markdown or LaTeX nobody would read them.
             forms = FORMS if table in shown else {"csv": FORMS["csv"]}
             files |= {f"tables/{table.stem}.{ending}": make(table) for ending, make in forms.items()}
+        files[COLLECTED_FILE] = table_bytes(analysis.collection)
         write_outputs(places, page.encode(), files)
     except OSError as error:
         raise ReportError(f"{places.page} cannot be written: {error.strerror} ({error.filename})") from error
