@@ -1,4 +1,4 @@
-"""The command line: ``python -m experiments train | run | status | report | bench``.
+"""The command line: ``python -m experiments train | run | status | report | compare | bench``.
 
 ``report`` writes a page, by default ``report.html`` in the study's folder with ``figures/`` and ``tables/`` there; with
 ``--out PAGE.html`` figures and tables go into ``PAGE_files/`` beside it.
@@ -29,6 +29,7 @@ from experiments.commands import (
     run_study,
     show_status,
 )
+from experiments.compare_command import compare
 from experiments.problems import InputError, StoppedError
 from experiments.train_options import study_from_options
 from experiments.yaml_file import override, read_yaml
@@ -212,6 +213,30 @@ def report(
             typer.echo(f"figure    {path}")
     except ReportError as error:
         raise InputError(str(error)) from error
+
+
+app.command()(compare)
+
+
+@app.command(name="verify")
+def verify_report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The study's folder, or NAME_files/ of another page.")],
+) -> None:
+    """Recompute every published number from the raw files, and name what differs."""
+    from experiments.collect.errors import ReportError  # noqa: PLC0415 - with the next
+    from experiments.verify import verify  # noqa: PLC0415 - it loads what no other command needs
+
+    try:
+        found = verify(folder)
+    except ReportError as error:
+        raise InputError(str(error)) from error
+    for problem in found.problems:
+        typer.echo(f"differs   {problem}")
+    for note in found.notes:
+        typer.echo(f"note      {note}")
+    counted = f"{found.raw_files} raw files, {found.rows} evaluations, {found.published} published files"
+    typer.echo(f"{'differs' if found.problems else 'verified':9} {folder}: {counted}")
+    raise typer.Exit(EXIT_FAILED if found.problems else EXIT_DONE)
 
 
 benchmarks = typer.Typer(help="Measure cost, in turns within one sitting.", no_args_is_help=True, rich_markup_mode=None)

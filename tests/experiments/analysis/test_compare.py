@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-
 from experiments.analysis.aggregate import aggregate
+
 from experiments.analysis.compare import compare, family_size
 from experiments.analysis.comparison import Comparison
 from experiments.analysis.results import ArmResult, Group

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 
 import pytest
-
 from experiments.analysis.aggregate import aggregate
+
 from experiments.analysis.comparison import Comparison
 from experiments.analysis.results import Group
 from experiments.analysis.verdict import judge

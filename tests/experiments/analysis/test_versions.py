@@ -4,8 +4,8 @@ import csv
 from collections.abc import Callable, Mapping
 
 import pytest
-
 from experiments.analysis.aggregate import aggregate
+
 from experiments.analysis.results import Group, Verdict
 from experiments.analysis.verdict import judge
 from experiments.collect.collection import collect
