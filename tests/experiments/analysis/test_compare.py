@@ -80,9 +80,24 @@ def test_values_over_several_tasks_are_normalised_scores(make_study: Make) -> No
     # the control's IQM is 100 and 1000, untrained 0: swim has 1.98 to 2.02 and 1.098 to 1.102
     assert final.value_b == pytest.approx(1.0, abs=0.001)
     assert final.value_a == pytest.approx((1.98 + 1.99 + 1.101 + 1.102 + 2.0 + 1.1) / 6, abs=0.005)
-    assert final.margin == 0.05
     assert final.interval is not None
     assert final.interval[0] < final.difference < final.interval[1]
+
+
+@pytest.mark.parametrize(("ant", "margin", "outcome"), [(0, 0.05, "equal within the margin"), (-100, None, "worse")])
+def test_gains_and_losses_that_cancel_out_are_no_equality(
+    make_study: Make, ant: float, margin: float | None, outcome: str
+) -> None:
+    study = make_study(seeds=5, tasks=TASKS)
+    study.write_plan()
+    fill(study, "Hopper-v5", 200, 200 - ant, 5)
+    fill(study, "Ant-v5", 200, 200 + ant, 5)
+    found = analysis_of(study)
+    final = only(found.aggregates[0].comparisons)
+    assert final.difference == pytest.approx(0.0, abs=0.01)
+    assert final.margin == margin
+    assert final.equivalent is (ant == 0)
+    assert only(found.groups[1].comparisons).outcome == outcome
 
 
 def test_algorithms_are_answered_for_apart_and_together(make_study: Make) -> None:
