@@ -11,6 +11,8 @@ from agents.hyperparameters import ALGORITHMS, HyperparameterError, resolve_hype
 LARGEST_SEED = 2**32 - 1
 # The first is the default.
 ENGINES = ("population", "sb3")
+# Of `RunConfig.diagnostics_every`.
+AUTO = "auto"
 _OPTIONAL = {"device", "threads", "engine", "diagnostics_every", "diagnostics_probe"}
 
 
@@ -48,7 +50,7 @@ class RunConfig:
         threads: Threads that PyTorch may use.
         engine: ``"population"`` (several runs train in one process) or ``"sb3"`` (Stable-Baselines3, one run).
         diagnostics_every: Environment steps between measurements of the networks, which change nothing of the run;
-            None for no measurements.
+            ``"auto"`` for 25,000 on a CPU and none on a GPU, None for none.
         diagnostics_probe: Rows of the batch that they are made on; None for four per unit of the widest layer.
 
     Raises:
@@ -69,7 +71,7 @@ class RunConfig:
     device: str = "auto"
     threads: int = 1
     engine: str = ENGINES[0]
-    diagnostics_every: int | None = None
+    diagnostics_every: int | str | None = None
     diagnostics_probe: int | None = None
 
     def __post_init__(self) -> None:
@@ -79,9 +81,10 @@ class RunConfig:
             raise ConfigError(f"engine is {self.engine!r}; allowed are {', '.join(ENGINES)}.")
         for name, least in (("steps", 1), ("evaluation_every", 1), ("evaluation_episodes", 1), ("threads", 1)):
             check_count(name, getattr(self, name), least=least)
-        for name in ("diagnostics_every", "diagnostics_probe"):
-            if getattr(self, name) is not None:
-                check_count(name, getattr(self, name), least=1)
+        if self.diagnostics_every not in {None, AUTO}:
+            check_count("diagnostics_every", self.diagnostics_every, least=1)
+        if self.diagnostics_probe is not None:
+            check_count("diagnostics_probe", self.diagnostics_probe, least=1)
         check_count("seed", self.seed, least=0)
         if self.seed > LARGEST_SEED:
             raise ConfigError(f"seed is {self.seed}; allowed is at most {LARGEST_SEED}.")

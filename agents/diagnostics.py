@@ -35,6 +35,11 @@ class Diagnostics:
         probe: Rows; None: four for each unit of the widest hidden layer.
         last_step: The last step of training, at which it is measured too; None if it is not known.
 
+    Attributes:
+        settings: `every` and `probe` as given.
+        every: As given.
+        probe: Rows.
+
     Raises:
         ConfigError: `every` or `probe` is no whole number of at least 1.
     """
@@ -54,6 +59,7 @@ class Diagnostics:
         self._learner, self._replay, self._setting = learner, replay, setting
         self._seeds = [member.seed for member in setting.members]
         widest = max((*learner.actor.layout.hidden, *learner.critic.layout.hidden), default=1)
+        self.settings = (every, probe)
         self.every, self.probe, self._last = every, probe or _ROWS_PER_UNIT * widest, last_step
         self._window = UpdateWindow(learner)
         values = setting.hyperparameters

@@ -13,6 +13,7 @@ from torch import Tensor
 
 import envs
 import rl_acts
+from agents import population_file as file
 from agents.allocator import keep_freed_memory
 from agents.checkpoint import read_data, read_manifest, write_checkpoint
 from agents.clock import Clock
@@ -28,14 +29,6 @@ from agents.learner import Losses, Member, Setting, checked_members
 from agents.memory import bytes_per_transition, check_replay
 from agents.philox import Stream
 from agents.population_evaluation import PopulationEvaluator
-from agents.population_file import (
-    check_place,
-    diagnostics_of,
-    facts_of,
-    member_from_json,
-    part_of,
-    restore_learner,
-)
 from agents.replay import Replay
 
 _RETURNS_KEPT = 100
@@ -133,8 +126,7 @@ class Population:
         self._warm_up = Draws(seeds, [Stream.WARM_UP], sizes.action, "uniform", torch.device("cpu"), dtype)
         executor = Captured if (on_cuda if capture is None else capture) else Eager
         self._executor = executor(self.learner, self.replay, seeds, sizes, self.device, dtype)
-        self._acting = False
-        self._setting = setting
+        self._acting, self._setting = False, setting
         self.diagnose(diagnostics_every, diagnostics_probe)
         self.step = self.updates = self.evaluations = self.measured = 0
         self.diverged: dict[int, str] = {}
@@ -253,8 +245,7 @@ class Population:
     def measure(self) -> dict[int, Diagnosis]:
         """Return what is found in the networks of each run that has not diverged; training goes on as without it.
 
-        Raises:
-            ConfigError: There was no step yet.
+        Raises ConfigError before the first step.
         """
         found = self.diagnostics.measure(np.flatnonzero(self.alive()).tolist())
         self.measured = self.step
@@ -343,11 +334,9 @@ class Population:
             **{f"diagnostics.{name}": tensor for name, tensor in self.diagnostics.state().items()},
             "observations": torch.from_numpy(self._observations),
             "episode_returns": torch.from_numpy(self._returns),
-            **{
-                f"returns.{run}": torch.tensor(list(kept), dtype=torch.float64) for run, kept in enumerate(self.returns)
-            },
         }
-        facts = facts_of(self)
+        tensors |= {f"returns.{run}": torch.tensor(kept, dtype=torch.float64) for run, kept in enumerate(self.returns)}
+        facts = file.facts_of(self)
         # How long the last one took, which is the best guess for the next, for whoever must stop in time.
         facts["seconds"] = self.seconds_to_save
         write_checkpoint(Path(folder), facts, tensors, {**rows, **simulators})
@@ -367,18 +356,18 @@ class Population:
                 PyTorch, NumPy, MuJoCo or Gymnasium, with which training would not go on as it was.
         """
         manifest = read_manifest(Path(folder))
-        check_place(Path(folder), manifest, resolve_device(device).type)
+        file.check_place(Path(folder), manifest, resolve_device(device).type)
         tensors, arrays = read_data(Path(folder), manifest)
         population = cls(
             manifest["algorithm"],
             manifest["task"],
-            [member_from_json(member) for member in manifest["members"]],
+            [file.member_from_json(member) for member in manifest["members"]],
             hyperparameters=manifest["hyperparameters"],
             device=device,
             dtype=getattr(torch, manifest["dtype"]),
             threads=threads,
             most_steps=manifest["most_steps"],
-            **diagnostics_of(manifest),
+            **file.diagnostics_of(manifest),
         )
         population._restore(manifest, tensors, arrays)
         return population
@@ -386,8 +375,10 @@ class Population:
     def _restore(
         self, manifest: Mapping[str, Any], tensors: Mapping[str, Tensor], arrays: Mapping[str, NDArray[Any]]
     ) -> None:
-        restore_learner(self.learner, part_of(tensors, "learner"))
-        self.replay.restore(part_of(tensors, "replay"), [arrays[f"replay-{run}"] for run in range(len(self.members))])
+        file.restore_learner(self.learner, file.part_of(tensors, "learner"))
+        self.replay.restore(
+            file.part_of(tensors, "replay"), [arrays[f"replay-{run}"] for run in range(len(self.members))]
+        )
         self._environments.set_state(
             {name.removeprefix("simulator-"): a for name, a in arrays.items() if name.startswith("simulator-")}
         )
@@ -395,9 +386,9 @@ class Population:
         self._returns = tensors["episode_returns"].numpy().copy()
         for run, kept in enumerate(self.returns):
             kept.extend(tensors[f"returns.{run}"].tolist())
-        self.step, self.updates = manifest["step"], manifest["updates"]
-        self.evaluations, self.measured = manifest["evaluations"], manifest.get("measured", 0)
-        if watched := part_of(tensors, "diagnostics"):
+        self.step, self.updates, self.evaluations = (manifest[name] for name in ("step", "updates", "evaluations"))
+        self.measured = manifest.get("measured", 0)
+        if watched := file.part_of(tensors, "diagnostics"):
             self.diagnostics.restore(watched)
         self.diverged = {int(run): cause for run, cause in manifest["diverged"].items()}
         self.clock.restore(manifest["clock"])

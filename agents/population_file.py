@@ -38,7 +38,7 @@ def facts_of(population: "Population") -> dict[str, Any]:
         "updates": population.updates,
         "evaluations": population.evaluations,
         "measured": population.measured,
-        "diagnostics": {"every": population.diagnostics.every, "probe": population.diagnostics.probe},
+        "diagnostics": list(population.diagnostics.settings),
         "diverged": {str(run): cause for run, cause in population.diverged.items()},
         "clock": population.clock.seconds(),
         "versions": versions(),
@@ -47,8 +47,8 @@ def facts_of(population: "Population") -> dict[str, Any]:
 
 def diagnostics_of(manifest: Mapping[str, Any]) -> dict[str, int | None]:
     """Return the constructor's arguments for diagnostics; checkpoints from before there were any speak of none."""
-    found = manifest.get("diagnostics", {"every": None, "probe": None})
-    return {"diagnostics_every": found["every"], "diagnostics_probe": found["probe"]}
+    every, probe = manifest.get("diagnostics", (None, None))
+    return {"diagnostics_every": every, "diagnostics_probe": probe}
 
 
 def member_to_json(member: Member) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from rl_acts.diagnostics._layers import DiagnosticsError, HiddenLayer, hidden_la
 from rl_acts.diagnostics._learnt import Shape, learnt_values, shape_of
 from rl_acts.diagnostics._measure import Measured, Row, measure
 from rl_acts.diagnostics._norms import coefficient_of_variation, distance_from_init, norm, norm_ratio, rms
+from rl_acts.diagnostics._picture import picture
 from rl_acts.diagnostics._pre_activations import PreActivations, pre_activations
 from rl_acts.diagnostics._ranks import (
     effective_rank,
@@ -66,6 +67,7 @@ __all__ = [
     "norm",
     "norm_ratio",
     "pca_rank",
+    "picture",
     "policy_saturation",
     "pre_activations",
     "rms",

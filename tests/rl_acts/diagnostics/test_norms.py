@@ -57,7 +57,9 @@ def test_a_watch_sees_what_an_optimiser_does_and_changes_nothing() -> None:
     assert found["gradient_norm"] == 10.0
     assert found["gradient_norm_cv"] == 0.5
     # From (3, 4) by (0.3, 0.4), then from (2.7, 3.6) by (0.15, 1.7).
-    assert found["update_ratio"] == pytest.approx((0.1 + math.hypot(0.15, 1.7) / 4.5) / 2)
+    assert found["update_norm"] == pytest.approx((0.5 + math.hypot(0.15, 1.7)) / 2)
+    assert found["effective_learning_rate"] == pytest.approx((0.1 + math.hypot(0.15, 1.7) / 4.5) / 2)
+    assert found["gradient_weight_ratio"] == pytest.approx((1.0 + 15 / 4.5) / 2)
     assert torch.equal(watched, free)
     optimisers[0].step()
     assert watch.close()["gradient_norm"] == 10.0
