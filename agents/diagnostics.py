@@ -108,8 +108,11 @@ class Diagnostics:
         """
         if not len(self._replay):
             raise ConfigError("there is nothing to measure on before the first step of training.")
-        probe = draw_probe(self._learner, self._replay, self._seeds, self.probe)
-        found = {run: self._of_run(run, probe) for run in runs}
+        device = self._setting.device
+        # Linear layers draw initial values, even those that get others at once.
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            probe = draw_probe(self._learner, self._replay, self._seeds, self.probe)
+            found = {run: self._of_run(run, probe) for run in runs}
         self._window.close()
         return found
 
