@@ -14,15 +14,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from agents.checkpoint import CheckpointError
-from agents.diagnostics import Diagnosis
+from agents.config import AUTO
 from agents.files import write_bytes_atomically
 from agents.run_folder import DIAGNOSTICS_FILE, SHAPES_FILE
+from rl_acts.diagnostics import Measured
 
 _HEADER = "step,network,layer,name,value\n"
 _TEXTS = ("network", "layer")
+# On a CPU a measurement takes less than one percent of so many steps (`python -m experiments bench diagnostics`). On a
+# GPU so many steps of small networks take seconds, of which it would be a large part.
+_EVERY_ON_CPU = 25_000
+
+
+def interval(every: int | str | None, device: torch.device) -> int | None:
+    """Return the environment steps between measurements, None for none, from what a run's configuration says."""
+    if every == AUTO:
+        return _EVERY_ON_CPU if device.type == "cpu" else None
+    return None if every is None else int(every)
+
+
 _CURVES = ("x", "y", "low", "high")
 
 
@@ -65,7 +79,7 @@ class DiagnosticsWriter:
     def __init__(self, folder: Path) -> None:
         self._path, self._shapes_path = folder / DIAGNOSTICS_FILE, folder / SHAPES_FILE
 
-    def append(self, step: int, diagnosis: Diagnosis) -> None:
+    def append(self, step: int, diagnosis: Mapping[str, Measured]) -> None:
         """Append one measurement: the shapes first, so that numbers never speak of curves that are not there.
 
         Args:
@@ -85,7 +99,7 @@ class DiagnosticsWriter:
             stream.flush()
             os.fsync(stream.fileno())
 
-    def _append_shapes(self, step: int, diagnosis: Diagnosis) -> None:
+    def _append_shapes(self, step: int, diagnosis: Mapping[str, Measured]) -> None:
         places = [(network, layer) for network, measured in diagnosis.items() for layer in measured.shapes]
         if not places:
             return

@@ -11,10 +11,10 @@ import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
 from agents.checkpoint import CheckpointError, read_manifest
-from agents.config import AUTO, RunConfig
+from agents.config import RunConfig
 from agents.control import Control
 from agents.diagnostics_events import write_diagnosis, write_hyperparameters
-from agents.diagnostics_files import DiagnosticsWriter, keep_until
+from agents.diagnostics_files import DiagnosticsWriter, interval, keep_until
 from agents.divergence import DivergedError
 from agents.evaluation import Evaluation
 from agents.files import write_bytes_atomically
@@ -30,9 +30,6 @@ _SECONDS_BETWEEN_PROGRESS = 1.0
 _LEAST_SECONDS_BETWEEN_CHECKPOINTS = 20.0
 _CHECKPOINT_SHARE = 20.0
 _STEPS_BETWEEN_EVENTS = 1000
-# There a measurement takes a third of a percent of so many steps (`python -m experiments bench diagnostics`); on a GPU
-# so many steps of small networks take seconds, of which it would be a large part.
-_EVERY_ON_CPU = 25_000
 
 
 def train_cohort(
@@ -54,9 +51,7 @@ def train_cohort(
     """
     resuming = checkpoint is not None and checkpoint_file(checkpoint).is_file()
     population = _loaded(configs, checkpoint) if resuming and checkpoint is not None else _new(configs)
-    every = configs[0].diagnostics_every
-    if every == AUTO:
-        every = _EVERY_ON_CPU if population.device.type == "cpu" else None
+    every = interval(configs[0].diagnostics_every, population.device)
     if population.diagnostics.settings != (every, configs[0].diagnostics_probe):
         population.diagnose(every, configs[0].diagnostics_probe)
     control.resumed(population.step)

@@ -114,6 +114,10 @@ class DiagnosticsCallback(BaseCallback):
             image = Image(picture(shapes), "HWC")
             self.logger.record("diagnostics/learnt_shapes", image, exclude=_ONLY_TENSORBOARD)
         self.logger.dump(self.num_timesteps)
+        self.on_measured()
+
+    def on_measured(self) -> None:
+        """Called after each measurement; does nothing, for others to override."""
 
 
 def measure_model(
