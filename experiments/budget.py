@@ -26,16 +26,26 @@ def read_budget(text: str) -> float:
     >>> read_budget("9m"), read_budget("1h30m"), read_budget("90s"), read_budget("600")
     (540.0, 5400.0, 90.0, 600.0)
     """
-    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text.strip().lower())
-    if text.strip().isdecimal():
-        seconds = float(text)
-    elif match is not None and any(match.groups()):
-        seconds = sum(float(number or 0) * unit for number, unit in zip(match.groups(), _UNITS, strict=True))
-    else:
+    seconds = seconds_of(text)
+    if seconds is None:
         raise InputError(f"--time-budget {text}: this is no time; {_ALLOWED}.")
     if seconds < _LEAST or not math.isfinite(seconds):
         raise InputError(f"--time-budget {text}: {seconds:.0f} s is too short; {_ALLOWED}.")
     return seconds
+
+
+def seconds_of(text: str) -> float | None:
+    """Return the seconds that a text such as 9m, 1h30m, 90s or 600 stands for; None if it is no time.
+
+    >>> seconds_of("1h30m"), seconds_of("600"), seconds_of("soon")
+    (5400.0, 600.0, None)
+    """
+    if text.strip().isdecimal():
+        return float(text)
+    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text.strip().lower())
+    if match is None or not any(match.groups()):
+        return None
+    return sum(float(number or 0) * unit for number, unit in zip(match.groups(), _UNITS, strict=True))
 
 
 class Budget:

@@ -56,6 +56,9 @@ class Study:
     primary: list[list[str]]
     margin: float
     control: str | None
+    final_evaluations: int | None
+    thresholds: Mapping[str, list[float]]
+    budgets: list[float]
     device: str
     engine: str
 
@@ -126,6 +129,7 @@ def read_study(document: Document) -> Study:
     problems += _reference_problems(document.content)
     if keys is not None and not problems:
         problems = [*_duplicates(keys), *_arm_problems(keys), *_length_problems(keys, document.places)]
+        problems += _measure_problems(keys)
     if keys is None or problems:
         raise StudyError(document.source, problems, document.places)
     study = _resolved(keys)
@@ -142,7 +146,6 @@ def _resolved(keys: StudyKeys) -> Study:
         if networks is None or name is None:
             raise InputError(f"arm {arm!r} has no activations")
         arms.append(Arm(name, *networks, arm.activation_lr, arm.seeds or keys.seeds))
-    every = keys.evaluation.every or max(1, min(_FINEST_DEFAULT_EVALUATION, keys.steps // 10))
     return Study(
         name=keys.name,
         description=keys.description,
@@ -150,7 +153,7 @@ def _resolved(keys: StudyKeys) -> Study:
         tasks=keys.tasks,
         arms=arms,
         steps=keys.steps,
-        evaluation={"every": every, "episodes": keys.evaluation.episodes},
+        evaluation={"every": _every(keys), "episodes": keys.evaluation.episodes},
         diagnostics={"every": keys.diagnostics.every, "probe": keys.diagnostics.probe},
         hyperparameters={
             name: resolve_hyperparameters(name, keys.hyperparameters.get(name, {})) for name in keys.algorithms
@@ -158,6 +161,9 @@ def _resolved(keys: StudyKeys) -> Study:
         primary=keys.primary,
         margin=keys.margin,
         control=keys.control,
+        final_evaluations=keys.final_evaluations,
+        thresholds=keys.thresholds,
+        budgets=keys.budgets,
         device=keys.device,
         engine=keys.engine,
     )
@@ -292,6 +298,23 @@ def _length_problems(keys: StudyKeys, places: Places) -> Iterator[Problem]:
         if keys.steps % freq:
             message = f"{freq} does not divide steps, {keys.steps}"
             yield Problem(("hyperparameters", algorithm, "train_freq"), message)
+
+
+def _measure_problems(keys: StudyKeys) -> Iterator[Problem]:
+    """Check what the page will measure against what the runs will have."""
+    for task in keys.thresholds:
+        if task not in keys.tasks:
+            hint = did_you_mean(task, keys.tasks)
+            message = f"the study has no task {task!r}.{hint} Its tasks are {', '.join(keys.tasks)}."
+            yield Problem(("thresholds", task), message)
+    evaluations = keys.steps // _every(keys) + 1
+    if keys.final_evaluations is not None and keys.final_evaluations > evaluations:
+        message = f"{keys.final_evaluations} is more than the {evaluations} evaluations that a run has"
+        yield Problem(("final_evaluations",), message)
+
+
+def _every(keys: StudyKeys) -> int:
+    return keys.evaluation.every or max(1, min(_FINEST_DEFAULT_EVALUATION, keys.steps // 10))
 
 
 def _network_problems(study: Study) -> Iterator[Problem]:

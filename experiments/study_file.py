@@ -9,6 +9,7 @@ from agents.config import AUTO, ENGINES
 from agents.hyperparameters import ALGORITHMS
 from envs import check_task
 from experiments.arms import arm_name, canonical_activation, check_name
+from experiments.budget import seconds_of
 from experiments.problems import Location, Problem
 from experiments.seeds import read_seeds
 from experiments.yaml_file import unknown_key
@@ -106,6 +107,32 @@ def _hyperparameters(given: Any) -> Any:
     return given
 
 
+def _levels(given: Any) -> Any:
+    """Check the returns to be reached, by task; one return may stand without brackets."""
+    if not isinstance(given, dict):
+        raise ValueError(f"{given!r} is not allowed; write the task first, as in {{HalfCheetah-v5: [4000, 8000]}}")
+    levels = {task: list(values) if isinstance(values, list) else [values] for task, values in given.items()}
+    for task, values in levels.items():
+        for value in values or ["[]"]:
+            if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+                raise ValueError(f"{value!r} is no return that runs on {task} could reach; allowed are finite numbers")
+    return {_task(task): [float(value) for value in values] for task, values in levels.items()}
+
+
+def _times(given: Any) -> Any:
+    """Check budgets of training time, each seconds or a text such as 5m."""
+    if not isinstance(given, list):
+        raise ValueError(f"{given!r} is no list; write it in brackets, as in [5m, 20m]")
+    seconds = []
+    for value in given:
+        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        found = float(value) if number else seconds_of(value) if isinstance(value, str) else None
+        if found is None or found <= 0:
+            raise ValueError(f"{value!r} is no time; allowed are seconds above 0 or a time such as 90s, 5m or 1h30m")
+        seconds.append(found)
+    return sorted(set(seconds))
+
+
 Whole = Annotated[int, BeforeValidator(_whole)]
 Text = Annotated[str, BeforeValidator(_text)]
 Name = Annotated[str, BeforeValidator(check_name)]
@@ -169,6 +196,9 @@ class StudyKeys(_Strict):
     primary: Annotated[list[list[Text]], BeforeValidator(_pairs)] = []
     margin: Annotated[float, BeforeValidator(_positive)] = 0.05
     control: Text | None = None
+    final_evaluations: Whole | None = None
+    thresholds: Annotated[dict[str, list[float]], BeforeValidator(_levels)] = {}
+    budgets: Annotated[list[float], BeforeValidator(_times)] = []
     device: Annotated[str, BeforeValidator(_device)] = "auto"
     engine: Annotated[str, BeforeValidator(_engine)] = ENGINES[0]
 

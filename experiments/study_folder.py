@@ -17,6 +17,8 @@ SOURCE_FILE = "study.yaml"
 REGISTRY_FILE = "study.sqlite"
 # SQLite keeps what a transaction replaces in the journal until it is over.
 _REGISTRY_FILES = (REGISTRY_FILE, f"{REGISTRY_FILE}-journal")
+# Keys that the first studies' files lack, with what holds for those.
+_LATER_KEYS: Mapping[str, Any] = {"final_evaluations": None, "thresholds": {}, "budgets": []}
 # Names of the temporary files by which ours are written; a kill can leave some behind.
 _TEMPORARIES = (f".{STUDY_FILE}.", f".{SOURCE_FILE}.")
 
@@ -25,8 +27,8 @@ def check_folder(folder: Path, study: Study, document: Document, entries: Sequen
     """Check that a study can begin or go on in a folder; writes nothing.
 
     A study may grow by seeds, arms, tasks and algorithms. What would alter or drop a run that is there already is
-    another study, and so is, once any run has begun, another choice of what is compared: ``primary``, ``margin`` or
-    ``control``.
+    another study, and so is, once any run has begun, another choice of what is compared and measured: ``primary``,
+    ``margin``, ``control``, ``final_evaluations``, ``thresholds`` or ``budgets``.
 
     Args:
         folder: May be missing.
@@ -172,10 +174,11 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Pro
 
 def _other_comparisons(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield what would change the question after some of the answer may have been seen."""
-    for key in ("primary", "margin", "control"):
-        if old.get(key) != new[key]:
+    for key in ("primary", "margin", "control", *_LATER_KEYS):
+        before = old.get(key, _LATER_KEYS.get(key))
+        if before != new[key]:
             message = (
-                f"the folder's study has {old.get(key)!r}, now it is {new[key]!r}; what is compared is "
+                f"the folder's study has {before!r}, now it is {new[key]!r}; what is compared is "
                 "fixed once a run has begun, give another folder with --out"
             )
             yield Problem((key,), message)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from experiments.analysis.results import ArmResult, Group
 from experiments.analysis.versions import versions_text
-from experiments.statistics.scores import level
+from experiments.statistics.arrays import level
 from experiments.text import joined, number
 
 _END, _AREA = "at the end of training", "on area under the curve"

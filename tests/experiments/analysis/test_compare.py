@@ -7,7 +7,8 @@ import pytest
 
 from experiments.analysis.aggregate import aggregate
 from experiments.analysis.compare import compare, family_size
-from experiments.analysis.results import ArmResult, Comparison, Group
+from experiments.analysis.comparison import Comparison
+from experiments.analysis.results import ArmResult, Group
 from experiments.collect.collection import collect
 from experiments.collect.plan import Study
 from experiments.statistics import scores as st
@@ -84,7 +85,7 @@ def _null_groups(study: Study, rng: np.random.Generator) -> list[Group]:
         return ArmResult(name, 10, (), (), (), curves, None, None, finals, finals, final, None)
 
     return [
-        Group(task, algorithm, np.zeros(1), tuple(arm(a.name) for a in study.arms), None, {}, (), (), ())
+        Group(task, algorithm, np.zeros(1), 1, tuple(arm(a.name) for a in study.arms), None, {}, (), (), ())
         for task in study.tasks
         for algorithm in study.algorithms
     ]

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from experiments.analysis.aggregate import aggregate
-from experiments.analysis.results import Comparison, Group
+from experiments.analysis.comparison import Comparison
+from experiments.analysis.results import Group
 from experiments.analysis.verdict import judge
 from experiments.collect.collection import collect
 from experiments.report.page import Made, build
@@ -47,7 +48,7 @@ def test_the_margin_is_a_share_of_the_controls_way(make_study: Make, margin: flo
 def test_a_control_that_ends_at_zero_still_gives_a_margin(make_study: Make) -> None:
     study = make_study(changes={"margin": 0.05})
     comparison = fill(study, [-1000, -500, -0.45], [-1000, -500, -0.45])
-    assert comparison.final_b == pytest.approx(0, abs=1e-12)
+    assert comparison.value_b == pytest.approx(0, abs=1e-12)
     assert comparison.margin == pytest.approx(50)
     assert comparison.outcome == "equal within the margin"
     unit = group_of(study).unit

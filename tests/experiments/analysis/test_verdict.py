@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from experiments.analysis.aggregate import aggregate
-from experiments.analysis.verdict import Verdict, judge
+from experiments.analysis.results import Verdict
+from experiments.analysis.verdict import judge
 from experiments.collect.collection import collect
 from tests.experiments.synthetic import SyntheticStudy
 

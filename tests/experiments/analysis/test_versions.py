@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from experiments.analysis.aggregate import aggregate
-from experiments.analysis.results import Group
-from experiments.analysis.verdict import Verdict, judge
+from experiments.analysis.results import Group, Verdict
+from experiments.analysis.verdict import judge
 from experiments.collect.collection import collect
 from experiments.report import write_report
 from tests.experiments.synthetic import SyntheticStudy

@@ -1,49 +1,62 @@
-"""From runs to numbers: for each task and algorithm the curves and scores of every arm, and the comparisons."""
+"""From runs to numbers: for each task and algorithm the curves and scores of every arm."""
+
+from dataclasses import replace
 
 import numpy as np
 
-from experiments.analysis.compare import compare
-from experiments.analysis.margin import unit
-from experiments.analysis.results import ArmResult, Curve, Group
+from experiments.analysis.clock import budgets, clock_curve, throughput
+from experiments.analysis.comparison import Curve
+from experiments.analysis.fates import with_fates
+from experiments.analysis.margin import Unit, unit
+from experiments.analysis.results import ArmResult, Group, Peak
+from experiments.analysis.thresholds import thresholds
 from experiments.analysis.versions import differing
 from experiments.collect.collection import ENDED_BADLY, Collection, Run
 from experiments.collect.plan import Study
 from experiments.statistics import scores as st
-from experiments.statistics.scores import FloatArray
+from experiments.statistics.arrays import FloatArray, generator
+from experiments.statistics.bootstrap import Resamples, draw
+from experiments.statistics.intervals import Estimate, band, estimate
+from experiments.statistics.point_estimates import iqm
 from experiments.text import whole
 
-_CLOCK_POINTS = 120
 
-
-def aggregate(collection: Collection) -> tuple[Group, ...]:
-    """One group for each task and algorithm with at least one evaluation, in the study's order."""
+def groups_of(collection: Collection) -> list[Group]:
+    """One group for each task and algorithm with an evaluation, in the study's order; nothing is compared yet."""
     study = collection.study
-    groups = []
-    for task in study.tasks:
-        for algorithm in study.algorithms:
-            runs = [run for run in collection.runs if (run.task, run.algorithm) == (task, algorithm)]
-            if any(run.scored for run in runs):
-                groups.append(_group(study, task, algorithm, runs))
-    return compare(study, groups)
+    runs: dict[tuple[str, str], list[Run]] = {}
+    for run in collection.runs:
+        runs.setdefault((run.task, run.algorithm), []).append(run)
+    places = [(task, algorithm) for task in study.tasks for algorithm in study.algorithms]
+    return [_group(study, place, runs[place]) for place in places if any(run.scored for run in runs.get(place, ()))]
 
 
-def _group(study: Study, task: str, algorithm: str, runs: list[Run]) -> Group:
+def unit_of(arm: ArmResult | None, task: str) -> Unit | None:
+    """The unit of normalised score that an arm gives; None without the arm."""
+    return None if arm is None else unit(arm.arm, task, arm.runs, arm.final)
+
+
+def _group(study: Study, place: tuple[str, str], runs: list[Run]) -> Group:
     steps = _shared_steps(runs)
-    arms = tuple(
-        _arm(arm.name, [run for run in runs if run.arm == arm.name], steps, (task, algorithm)) for arm in study.arms
-    )
+    window = st.final_window(steps.size, study.final_evaluations)
+    of_arm: dict[str, list[Run]] = {arm.name: [] for arm in study.arms}
+    for run in runs:
+        of_arm[run.arm].append(run)
+    arms = tuple(_arm(study, place, name, of_arm[name], steps) for name in of_arm)
     control = next((arm for arm in arms if arm.arm == study.control), None)
-    return Group(
-        task,
-        algorithm,
+    found = unit_of(control, place[0])
+    group = Group(
+        *place,
         steps,
-        arms,
-        unit=unit(control.arm, control.runs, control.final) if control else None,
+        window,
+        with_fates(arms, found),
+        unit=found,
         versions=differing([run for arm in arms for run in arm.runs + arm.unfinished]),
         comparisons=(),
         withheld=(),
         notes=tuple(_oddities(study, steps, runs)),
     )
+    return replace(group, thresholds=thresholds(study, group), budgets=budgets(study, group))
 
 
 def _shared_steps(runs: list[Run]) -> FloatArray:
@@ -61,49 +74,42 @@ def _shared_steps(runs: list[Run]) -> FloatArray:
     return longest.evaluations.steps
 
 
-def _arm(name: str, runs: list[Run], steps: FloatArray, place: tuple[str, str]) -> ArmResult:
+def _arm(study: Study, place: tuple[str, str], name: str, runs: list[Run], steps: FloatArray) -> ArmResult:
     reached = [run for run in runs if run.scored and (run.ended or run.evaluations.steps[-1] >= steps[-1])]
     # np.interp keeps the last value beyond a run's end: a run that ended badly is carried forward.
     rows = [np.interp(steps, run.evaluations.steps, st.carry_forward(run.evaluations.returns)) for run in reached]
     curves = np.array(rows).reshape(len(rows), steps.size)
-    finals, areas = st.final_scores(curves), st.area_under_curve(steps, curves)
-    curve = final = area = None
-    if reached:
-        curve = Curve(steps, st.iqm(curves), *st.band(curves, st.generator(*place, name, "curve")))
-        final = st.estimate(finals, st.generator(*place, name, "final"))
-        area = st.estimate(areas, st.generator(*place, name, "area")) if steps.size > 1 else None
-    return ArmResult(
+    finals = st.final_scores(curves, st.final_window(steps.size, study.final_evaluations))
+    arm = ArmResult(
         name,
         len(runs),
         tuple(reached),
         tuple(run for run in runs if run.scored and run not in reached),
         tuple(run for run in runs if not run.scored and run.state in ENDED_BADLY),
         curves,
-        curve,
-        _clock_curve(reached, st.generator(*place, name, "clock")),
+        None,
+        None,
         finals,
-        areas,
-        final,
-        area,
+        st.area_under_curve(steps, curves),
+        None,
+        None,
     )
+    arm = replace(arm, throughput=throughput(study, place[1], arm))
+    return _summarised(arm, steps, draw(len(reached), generator(*place, name))) if reached else arm
 
 
-def _clock_curve(runs: list[Run], rng: np.random.Generator) -> Curve | None:
-    """IQM of the returns over training seconds, up to where the first run ends: beyond it the seeds would change."""
-    timed = [run for run in runs if run.evaluations.clock_usable]
-    if not timed:
-        return None
-    lasting = [run for run in timed if run.state not in ENDED_BADLY] or timed
-    end = min(float(run.evaluations.training_seconds[-1]) for run in lasting)
-    start = max(float(run.evaluations.training_seconds[0]) for run in timed)
-    if end <= start:
-        return None
-    seconds = np.linspace(start, end, _CLOCK_POINTS)
-    rows = [
-        np.interp(seconds, run.evaluations.training_seconds, st.carry_forward(run.evaluations.returns)) for run in timed
-    ]
-    curves = np.array(rows)
-    return Curve(seconds, st.iqm(curves), *st.band(curves, rng))
+def _summarised(arm: ArmResult, steps: FloatArray, resamples: Resamples) -> ArmResult:
+    """The arm with what its scored runs give, all of it from the same resamples."""
+    area: Estimate | None = estimate(arm.areas, resamples) if steps.size > 1 else None
+    return replace(
+        arm,
+        curve=Curve(steps, iqm(arm.curves), *band(arm.curves, resamples)),
+        clock_curve=clock_curve(arm.runs, resamples),
+        final=estimate(arm.finals, resamples),
+        area=area,
+        peak=Peak(*st.peak_of_mean(steps, arm.curves)),
+        resamples=resamples,
+    )
 
 
 def _oddities(study: Study, steps: FloatArray, runs: list[Run]) -> list[str]:
