@@ -1,4 +1,4 @@
-"""The command line: ``python -m experiments train | run | status | report | bench``.
+"""The command line: ``python -m experiments train | run | status | report | compare | bench``.
 
 ``report`` writes a page, by default ``report.html`` in the study's folder with ``figures/`` and ``tables/`` there; with
 ``--out PAGE.html`` figures and tables go into ``PAGE_files/`` beside it.
@@ -29,6 +29,7 @@ from experiments.commands import (
     run_study,
     show_status,
 )
+from experiments.compare_command import compare
 from experiments.problems import InputError, StoppedError
 from experiments.train_options import study_from_options
 from experiments.yaml_file import override, read_yaml
@@ -222,6 +223,8 @@ def report(
     except ReportError as error:
         raise InputError(str(error)) from error
 
+
+app.command()(compare)
 
 benchmarks = typer.Typer(help="Measure cost, in turns within one sitting.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(benchmarks, name="bench")

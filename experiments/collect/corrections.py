@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+from experiments.collect.collection import ReturnsKind
 from experiments.collect.guess import Guess
 from experiments.collect.log import Log
 from experiments.problems import InputError
@@ -123,7 +124,7 @@ def _with(log: Log, values: Mapping[str, str]) -> Log:
     said = Guess(values.get("task"), values.get("algorithm"), values.get("arm"), seed).said_by("command line")
     series, run = log.series, log.run
     if "returns" in values and len(log.series) == 1:
-        kind = "training" if values["returns"] == "training" else "evaluation"
+        kind: ReturnsKind = "training" if values["returns"] == "training" else "evaluation"
         series = {kind: next(iter(log.series.values()))}
     return replace(log, guess=said.or_else(log.guess), series=series, run=run, corrected=values)
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from experiments.collect.collection import Collection, ReturnsKind, Run, lone_run, read_collection
 from experiments.collect.discover import Found, RunFiles
 from experiments.collect.events import read_events
@@ -30,6 +32,7 @@ class Log:
         run: a run of ours, which needs no series.
         versions: of libraries, where they are recorded.
         corrected: what a person said: values by task, algorithm, arm, seed, returns or state.
+        averaged: number of evaluation episodes behind each return, where it is known.
     """
 
     place: str
@@ -39,6 +42,19 @@ class Log:
     run: Run | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     corrected: Mapping[str, str] = field(default_factory=dict)
+    averaged: int | None = None
+
+    @property
+    def root(self) -> str:
+        """What was given to be read: runs of one root are told apart by their seeds."""
+        return self.place.split(":")[0] if self.format == "table" else self.place.split("/")[0]
+
+    @property
+    def scored(self) -> bool:
+        """Whether it holds any return."""
+        if self.run is not None:
+            return self.run.scored
+        return any(np.isfinite(series.returns).any() for series in self.series.values())
 
     @property
     def kinds(self) -> tuple[ReturnsKind, ...]:
@@ -67,9 +83,7 @@ def read_logs(found: Found, choice: TableChoice, notes: list[str]) -> list[Log]:
             logs.extend(_of_ours(collection, place, "table"))
         else:
             logs.extend(_of_table(path, place, choice, notes))
-    for files in found.runs:
-        if (log := _of_files(files, notes)) is not None:
-            logs.append(log)
+    logs.extend(log for files in found.runs if (log := _of_files(files, notes)) is not None)
     return logs
 
 
@@ -88,13 +102,22 @@ def _of_ours(collection: Collection, place: str, said_by: str) -> list[Log]:
             actor="; ".join(arm.actor),
             critic="; ".join(arm.critic),
         ).said_by(said_by)
-        run = replace(
+        placed = replace(
             run,
             source=f"{place}/{run.source}" if run.source else "",
             more_sources=tuple(f"{place}/{source}" for source in run.more_sources),
         )
         where = f"{place}/{run.task}/{run.algorithm}/{run.arm}/seed-{run.seed}"
-        logs.append(Log(where, run.format, guess, run=run, versions=run.versions))
+        logs.append(
+            Log(
+                where,
+                run.format,
+                guess,
+                run=placed,
+                versions=run.versions,
+                averaged=collection.study.evaluation.episodes,
+            )
+        )
     return logs
 
 
@@ -145,7 +168,9 @@ def _of_files(files: RunFiles, notes: list[str]) -> Log | None:
     # Folders tell settings apart that no configuration shows.
     guess = replace(guess, folder_arm=named.folder_arm)
     form = _format(files, settings)
-    return Log(files.place, form, guess, {kind: cleaned(one, notes) for kind, one in series.items()}, versions=versions)
+    clean = {kind: cleaned(one, notes) for kind, one in series.items()}
+    averaged = series["evaluation"].averaged if "evaluation" in series else None
+    return Log(files.place, form, guess, clean, versions=versions, averaged=averaged)
 
 
 def _series(files: RunFiles, notes: list[str]) -> tuple[dict[ReturnsKind, Series], Guess, dict[str, str]]:

@@ -172,8 +172,9 @@ def binned(series: Series, width: float, notes: list[str]) -> Series:
         series, interval = series.take(~late), interval[~late]
     numbers, start, amounts = np.unique(interval, return_index=True, return_counts=True)
     last = start + amounts - 1
-    means = np.add.reduceat(series.returns, start) / amounts if numbers.size else series.returns
-    return replace(series.take(last), steps=numbers * float(width), returns=means, episodes=False)
+    means = np.asarray(np.add.reduceat(series.returns, start) / amounts, dtype=np.float64)
+    ends: FloatArray = numbers * np.float64(width)
+    return replace(series.take(last), steps=ends, returns=means, episodes=False)
 
 
 def joined(parts: Iterable[Series]) -> Series:

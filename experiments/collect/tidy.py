@@ -14,8 +14,10 @@
 A run without an evaluation has one row, without a step. The plan and the notes are in the schema's metadata.
 """
 
+import io
 import json
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
+from agents.files import write_bytes_atomically
 from experiments.collect.collection import Collection, Run
 from experiments.collect.errors import ReportError
 from experiments.collect.evaluations import Evaluations
@@ -55,8 +58,19 @@ _SCHEMA = pa.schema(
 
 
 def write_table(collection: Collection, path: Path) -> None:
-    """Write a collection; the same collection gives the same bytes."""
-    pq.write_table(to_table(collection), path, compression="zstd")
+    """Write a collection, whole or not at all.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    write_bytes_atomically(path, table_bytes(collection))
+
+
+def table_bytes(collection: Collection) -> bytes:
+    """The file of a collection; the same collection gives the same bytes."""
+    stream = io.BytesIO()
+    pq.write_table(to_table(collection), stream, compression="zstd")
+    return stream.getvalue()
 
 
 def to_table(collection: Collection) -> pa.Table:
@@ -77,7 +91,7 @@ def to_table(collection: Collection) -> pa.Table:
     columns["return_undiscounted"] = _numbers([one.returns for one in filled])
     for position, name in enumerate(_CLOCK):
         columns[name] = _numbers([one.clock[:, position] for one in filled], nan_is_null=True)
-    rows = np.concatenate([one.rows if one.rows.size else np.zeros(one.steps.size, np.int64) for one in filled] or [[]])
+    rows = np.concatenate([one.rows if one.rows.size else np.zeros(one.steps.size, np.int64) for one in filled])
     columns["source_row"] = pa.array(rows.astype(np.int64), mask=rows == 0)
     columns["source"] = _sources(runs, filled)
     metadata = {
@@ -100,7 +114,7 @@ def _repeated(values: Sequence[str | None], index: Any) -> pa.Array:
 
 
 def _numbers(parts: Sequence[Any], *, nan_is_null: bool = False) -> pa.Array:
-    return pa.array(np.concatenate(parts) if parts else np.empty(0), pa.float64(), from_pandas=nan_is_null)
+    return pa.array(np.concatenate(parts), pa.float64(), from_pandas=nan_is_null)
 
 
 def _sources(runs: Sequence[Run], filled: Sequence[Evaluations]) -> pa.Array:
@@ -109,7 +123,7 @@ def _sources(runs: Sequence[Run], filled: Sequence[Evaluations]) -> pa.Array:
     for run, one in zip(runs, filled, strict=True):
         own = np.array([names.setdefault(name, len(names)) for name in (run.source, *run.more_sources)])
         codes.append(own[one.files] if one.files.size else np.full(one.steps.size, own[0]))
-    indices = pa.array(np.concatenate(codes) if codes else np.empty(0), pa.int32())
+    indices = pa.array(np.concatenate(codes), pa.int32())
     return pa.DictionaryArray.from_arrays(indices, pa.array(list(names), pa.string()))
 
 
@@ -153,7 +167,7 @@ def _runs(columns: Mapping[str, pa.ChunkedArray]) -> tuple[Run, ...]:
     rows = columns["source_row"].fill_null(0).to_numpy()
     named = columns["source"].combine_chunks()
     runs = []
-    for run, (start, stop) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for run, (start, stop) in enumerate(pairwise(edges)):
         part = slice(start, stop)
         evaluations = Evaluations.empty()
         if not np.isnan(steps[start]):
@@ -170,4 +184,5 @@ def _runs(columns: Mapping[str, pa.ChunkedArray]) -> tuple[Run, ...]:
 
 
 def _texts(column: pa.ChunkedArray) -> list[Any]:
-    return column.cast(pa.string()).to_pylist()
+    texts: list[Any] = column.cast(pa.string()).to_pylist()
+    return texts

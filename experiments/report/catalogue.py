@@ -11,7 +11,7 @@ from experiments.report.overall import OVERALL, control
 from experiments.report.per_task import PER_TASK
 from experiments.report.style import Looks
 from experiments.statistics.intervals import coverage
-from experiments.text import count, joined
+from experiments.text import joined
 
 HEADINGS: Mapping[str, str] = {
     "aggregate": "All tasks together",

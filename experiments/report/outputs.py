@@ -12,7 +12,7 @@ from experiments.report.files import write_bytes
 
 MANIFEST = "report_files.json"
 # Only such names are ever removed, whatever a manifest says.
-_OURS = re.compile(r"(figures/[^/\\]+\.(png|svg|pdf)|tables/[^/\\]+\.(csv|md|tex))")
+_OURS = re.compile(r"(figures/[^/\\]+\.(png|svg|pdf)|tables/[^/\\]+\.(csv|md|tex)|collected\.parquet)")
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,17 @@ def outputs(study_dir: Path, out: Path | None) -> Outputs:
     at_home = (page.parent.resolve(), page.name) == (study_dir.resolve(), "report.html")
     # Beside a page elsewhere, plain `figures/` and `tables/` may well be somebody else's.
     return Outputs(page, page.parent if at_home else page.parent / f"{page.stem}_files")
+
+
+def checked_page(page: Path) -> Path:
+    """The same path, if a page can have it.
+
+    Raises:
+        ReportError: it is a folder.
+    """
+    if page.is_dir():
+        raise ReportError(f"{page} is a folder: give the name of a file, such as {page / 'report.html'}")
+    return page
 
 
 def write_outputs(places: Outputs, page: bytes | None, files: Mapping[str, bytes]) -> None:

@@ -9,11 +9,12 @@ from experiments.analysis import analyse
 from experiments.analysis.results import Analysis
 from experiments.collect.collection import collect
 from experiments.collect.errors import ReportError
+from experiments.collect.tidy import table_bytes
 from experiments.report import catalogue, tables
 from experiments.report.chart import Chart
 from experiments.report.embed import page_data
 from experiments.report.export import FORMS
-from experiments.report.outputs import Outputs, outputs, write_outputs
+from experiments.report.outputs import COLLECTED_FILE, Outputs, checked_page, outputs, write_outputs
 from experiments.report.page import Content, Made, build, page_command
 from experiments.report.style import Looks
 
@@ -87,6 +88,22 @@ def write_analysis(analysis: Analysis, places: Outputs, command: str, formats: S
     Raises:
         ReportError: a file cannot be written, or one in the way is not an earlier output of this page.
     """
+    page, files = report_files(analysis, places, command, formats)
+    _write(places, page, files)
+    return places.page
+
+
+def report_files(
+    analysis: Analysis, places: Outputs, command: str, formats: Sequence[str] | None = None
+) -> tuple[bytes, dict[str, bytes]]:
+    """The contents of a report: the page, and the files by their path below `places.folder`.
+
+    Args:
+        analysis: as for `write_analysis`.
+        places: as for `write_analysis`; nothing is written.
+        command: as for `write_analysis`.
+        formats: as in `write_report`.
+    """
     drawing = _Drawing.of(analysis)
     if formats is None:
         formats = FORMATS if len(drawing.charts) <= MOST_FIGURES else FORMATS[:1]
@@ -105,8 +122,8 @@ def write_analysis(analysis: Analysis, places: Outputs, command: str, formats: S
         files |= {f"tables/{table.stem}.{ending}": make(table) for ending, make in FORMS.items()}
     # Thousands of rows are for programs: as Markdown or LaTeX nobody would read them.
     files |= {f"tables/{table.stem}.csv": FORMS["csv"](table) for table in unseen}
-    _write(places, page.encode(), files)
-    return places.page
+    files[COLLECTED_FILE] = table_bytes(analysis.collection)
+    return page.encode(), files
 
 
 @dataclass(frozen=True)
@@ -128,8 +145,7 @@ def _checked(study_dir: Path, out: Path | None, formats: Sequence[str] | None) -
         if form not in FORMATS:
             raise ReportError(f"format {form!r} of figures is not known: allowed are {', '.join(FORMATS)}")
     places = outputs(study_dir, out)
-    if places.page.is_dir():
-        raise ReportError(f"{places.page} is a folder: give the name of a file, such as {places.page / 'report.html'}")
+    checked_page(places.page)
     return places
 
 

@@ -45,7 +45,7 @@ def _first(old: pa.ChunkedArray, new: pa.ChunkedArray) -> int | None:
     if old.equals(new):
         return None
     one_is_null = pc.xor(pc.is_null(old), pc.is_null(new))
-    return int(pc.index(pc.coalesce(pc.not_equal(old, new), one_is_null), True).as_py())  # noqa: FBT003 - the value sought
+    return int(pc.index(pc.coalesce(pc.not_equal(old, new), one_is_null), True).as_py())
 
 
 def _bits(column: pa.ChunkedArray) -> pa.ChunkedArray:

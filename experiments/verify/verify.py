@@ -1,14 +1,12 @@
 """Everything that a report published, recomputed from its raw files."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.collect.errors import ReportError
 from experiments.report.write import ReportFiles, remade
-from experiments.verify.provenance import RECORD, Record, current_versions, read_record
-from experiments.verify.row_diff import first_row_difference
-from experiments.verify.text_diff import first_difference
+from experiments.verify.provenance import Record, read_record
 
 _TEXTS = (".html", ".csv", ".md", ".tex", ".svg")
 
