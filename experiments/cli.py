@@ -112,6 +112,14 @@ def train(  # noqa: PLR0913 - each is an option of the command
     eval_episodes: Annotated[
         str | None, typer.Option("--eval-episodes", help="Episodes per evaluation. Default: 10.")
     ] = None,
+    diagnostics_every: Annotated[
+        str | None,
+        typer.Option(
+            "--diagnostics-every",
+            help="Steps between measurements of the networks: a number, never, or auto. Default: auto, 25,000 on a CPU "
+            "and never on a GPU.",
+        ),
+    ] = None,
     net_arch: Annotated[
         str | None, typer.Option("--net-arch", help="Widths of the hidden layers, as in 256,256.")
     ] = None,
@@ -139,6 +147,7 @@ def train(  # noqa: PLR0913 - each is an option of the command
             "--name": name,
             "--eval-every": eval_every,
             "--eval-episodes": eval_episodes,
+            "--diagnostics-every": diagnostics_every,
             "--net-arch": net_arch,
         }
     )
