@@ -112,6 +112,14 @@ def train(  # noqa: PLR0913 - each is an option of the command
     eval_episodes: Annotated[
         str | None, typer.Option("--eval-episodes", help="Episodes per evaluation. Default: 10.")
     ] = None,
+    diagnostics_every: Annotated[
+        str | None,
+        typer.Option(
+            "--diagnostics-every",
+            help="Steps between measurements of the networks: a number, never, or auto. Default: auto, 25,000 on a CPU "
+            "and never on a GPU.",
+        ),
+    ] = None,
     net_arch: Annotated[
         str | None, typer.Option("--net-arch", help="Widths of the hidden layers, as in 256,256.")
     ] = None,
@@ -139,6 +147,7 @@ def train(  # noqa: PLR0913 - each is an option of the command
             "--name": name,
             "--eval-every": eval_every,
             "--eval-episodes": eval_episodes,
+            "--diagnostics-every": diagnostics_every,
             "--net-arch": net_arch,
         }
     )
@@ -380,6 +389,23 @@ def arms(  # noqa: PLR0913 - each is an option of the command
         typer.echo(bench_arms.bench_arms_table(settings, bench_options.names(forms), json_file, say), nl=False)
     except bench_updates.BenchError as error:
         raise typer.Exit(_fail(str(error), EXIT_FAILED)) from error
+
+
+@benchmarks.command("statistics")
+def statistics_(
+    *,
+    runs: Annotated[int, typer.Option("--runs", help="Of each task.")] = 10,
+    tasks: Annotated[int, typer.Option("--tasks", help="That are pooled.")] = 5,
+    points: Annotated[int, typer.Option("--points", help="Of the curve.")] = 200,
+    replicates: Annotated[int, typer.Option("--replicates", help="Bootstrap resamples.")] = 2000,
+    rounds: Annotated[int, typer.Option("--rounds", help="Turns that each contestant has.")] = 5,
+) -> None:
+    """Measure the intervals, curves and profiles of a page, beside rliable's where it is installed."""
+    from experiments import bench_statistics  # noqa: PLC0415 - NumPy, which most commands do without
+
+    settings = bench_statistics.StatisticsSettings(runs, tasks, points, replicates, rounds)
+    say = partial(typer.echo, err=True)
+    typer.echo(bench_statistics.bench_statistics_table(settings, say), nl=False)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
