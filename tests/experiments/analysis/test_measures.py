@@ -48,7 +48,7 @@ def test_collapsed_and_stuck_are_told_apart_by_a_tenth_of_the_controls_way() -> 
 
 def test_a_diverged_run_is_carried_forward_into_every_number() -> None:
     short = learning_curve(1000)[:6]
-    runs = relu(4) + [run((*PLACE, "relu", 4), np.append(short, np.nan), "diverged")]
+    runs = [*relu(4), run((*PLACE, "relu", 4), np.append(short, np.nan), "diverged")]
     analysis = found(runs)
     mine = arm(analysis, "relu")
     assert mine.finals[4] == pytest.approx(short[-1])
@@ -62,7 +62,7 @@ def test_a_diverged_run_is_carried_forward_into_every_number() -> None:
 
 
 def test_thresholds_are_the_studys_and_shares_of_the_controls_way() -> None:
-    analysis = found(relu() + [run((*PLACE, "swim", 0), learning_curve(1000))], thresholds={"Hopper-v5": [300]})
+    analysis = found([*relu(), run((*PLACE, "swim", 0), learning_curve(1000))], thresholds={"Hopper-v5": [300]})
     final = float(arm(analysis, "relu").finals.mean())
     assert [(t.level, t.origin, t.axis) for t in analysis.groups[0].thresholds] == [
         (pytest.approx(level), origin, axis)
