@@ -92,8 +92,9 @@ def _turns(
             say(f"{name}, {f'round {number} of {rounds}' if number else 'warming up'}")
             start = clock()
             work()
+            took = clock() - start
             if number:
-                seconds[name].append(clock() - start)
+                seconds[name].append(took)
     return seconds
 
 

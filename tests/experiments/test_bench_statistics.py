@@ -1,4 +1,4 @@
-"""The benchmark of statistics: the real command, a peer that is a stand-in, and the table that follows from given times."""
+"""The benchmark of statistics: the real command, a stand-in for the peer, and the table that given times make."""
 
 import os
 import subprocess
@@ -38,7 +38,7 @@ def test_contestants_take_turns_and_ratios_are_within_rounds(monkeypatch: pytest
     seen: list[tuple[str, int]] = []
     library = SimpleNamespace(
         get_interval_estimates=lambda scores, of, reps: seen.append(("estimates", reps)) or of(scores["arm"]),
-        create_performance_profile=lambda scores, tau, reps: seen.append((f"profile {tau.size}", reps)),
+        create_performance_profile=lambda _scores, tau, reps: seen.append((f"profile {tau.size}", reps)),
     )
     metrics = SimpleNamespace(**{f"aggregate_{name}": np.mean for name in ("iqm", "mean", "median", "optimality_gap")})
     monkeypatch.setattr(bench_statistics, "_rliable", lambda: ((library, metrics), ""))

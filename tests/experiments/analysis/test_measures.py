@@ -32,7 +32,7 @@ def test_collapsed_and_stuck_are_told_apart_by_a_tenth_of_the_controls_way() -> 
     up, flat = learning_curve(1000), np.zeros(POINTS)
     down = np.where(np.arange(POINTS) < 30, up, 50.0)
     # one lucky evaluation is no learning, and standing still when untrained is none either
-    lucky = np.where(np.arange(POINTS) == 20, 400.0, np.where(np.arange(POINTS) == 0, 900.0, 50.0))
+    lucky = np.where(np.arange(POINTS) == 20, 200.0, np.where(np.arange(POINTS) == 0, 900.0, 50.0))
     curves = [up, down, flat, lucky]
     swim = arm(found(relu() + [run((*PLACE, "swim", seed), curve) for seed, curve in enumerate(curves)]), "swim")
     assert {fate: [r.seed for r in runs] for fate, runs in swim.fated.items()} == {
