@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ import pytest
 
 from experiments import bench_statistics, cli
 from experiments.bench_statistics import StatisticsSettings, bench_statistics_table
+from experiments.statistics.arrays import FloatArray
 
 _ROOT = Path(__file__).parents[2]
 _TINY = StatisticsSettings(runs=3, tasks=2, points=4, replicates=20, rounds=3)
@@ -36,8 +38,13 @@ def test_the_command_says_that_rliable_is_missing() -> None:
 
 def test_contestants_take_turns_and_ratios_are_within_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[str, int]] = []
+
+    def estimates(scores: dict[str, FloatArray], of: Callable[[FloatArray], FloatArray], reps: int) -> FloatArray:
+        seen.append(("estimates", reps))
+        return of(scores["arm"])
+
     library = SimpleNamespace(
-        get_interval_estimates=lambda scores, of, reps: seen.append(("estimates", reps)) or of(scores["arm"]),
+        get_interval_estimates=estimates,
         create_performance_profile=lambda _scores, tau, reps: seen.append((f"profile {tau.size}", reps)),
     )
     metrics = SimpleNamespace(**{f"aggregate_{name}": np.mean for name in ("iqm", "mean", "median", "optimality_gap")})
