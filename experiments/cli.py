@@ -1,4 +1,4 @@
-"""The command line: ``python -m experiments train | run | status | report | bench``.
+"""The command line: ``python -m experiments train | run | status | report | compare | bench``.
 
 ``report`` writes a page, by default ``report.html`` in the study's folder with ``figures/`` and ``tables/`` there; with
 ``--out PAGE.html`` figures and tables go into ``PAGE_files/`` beside it.
@@ -29,6 +29,7 @@ from experiments.commands import (
     run_study,
     show_status,
 )
+from experiments.compare_command import compare
 from experiments.problems import InputError, StoppedError
 from experiments.train_options import study_from_options
 from experiments.yaml_file import override, read_yaml
@@ -111,6 +112,14 @@ def train(  # noqa: PLR0913 - each is an option of the command
     eval_episodes: Annotated[
         str | None, typer.Option("--eval-episodes", help="Episodes per evaluation. Default: 10.")
     ] = None,
+    diagnostics_every: Annotated[
+        str | None,
+        typer.Option(
+            "--diagnostics-every",
+            help="Steps between measurements of the networks: a number, never, or auto. Default: auto, 25,000 on a CPU "
+            "and never on a GPU.",
+        ),
+    ] = None,
     net_arch: Annotated[
         str | None, typer.Option("--net-arch", help="Widths of the hidden layers, as in 256,256.")
     ] = None,
@@ -138,6 +147,7 @@ def train(  # noqa: PLR0913 - each is an option of the command
             "--name": name,
             "--eval-every": eval_every,
             "--eval-episodes": eval_episodes,
+            "--diagnostics-every": diagnostics_every,
             "--net-arch": net_arch,
         }
     )
@@ -186,15 +196,56 @@ def report(
             "--out", help="The page; its figures and tables go into <stem>_files/ beside it. Default: DIR/report.html."
         ),
     ] = None,
+    figure: Annotated[
+        str | None,
+        typer.Option(
+            "--figure", help="Write this figure's files alone, as learning_curve-Hopper-v5-td3, or a whole kind."
+        ),
+    ] = None,
+    formats: Annotated[
+        str | None,
+        typer.Option(
+            "--formats",
+            help="Of the figures' files: png,svg,pdf or none. Default: all; png with more than 45 figures.",
+        ),
+    ] = None,
 ) -> None:
     """Write the page about a study, and figures and tables beside it."""
-    from experiments.report import ReportError, write_report  # noqa: PLC0415 - it loads matplotlib, which no other command needs
+    from experiments.report import ReportError, write_figure, write_report  # noqa: PLC0415 - it loads what no other command needs
 
+    forms = None if formats is None else [] if formats == "none" else formats.split(",")
     try:
-        page = write_report(folder, out)
+        if figure is None:
+            typer.echo(f"page      {write_report(folder, out, formats=forms)}")
+            return
+        for path in write_figure(folder, figure, out, formats=forms):
+            typer.echo(f"figure    {path}")
     except ReportError as error:
         raise InputError(str(error)) from error
-    typer.echo(f"page      {page}")
+
+
+app.command()(compare)
+
+
+@app.command(name="verify")
+def verify_report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The study's folder, or NAME_files/ of another page.")],
+) -> None:
+    """Recompute every published number from the raw files, and name what differs."""
+    from experiments.collect.errors import ReportError  # noqa: PLC0415 - with the next
+    from experiments.verify import verify  # noqa: PLC0415 - it loads what no other command needs
+
+    try:
+        found = verify(folder)
+    except ReportError as error:
+        raise InputError(str(error)) from error
+    for problem in found.problems:
+        typer.echo(f"differs   {problem}")
+    for note in found.notes:
+        typer.echo(f"note      {note}")
+    counted = f"{found.raw_files} raw files, {found.rows} evaluations, {found.published} published files"
+    typer.echo(f"{'differs' if found.problems else 'verified':9} {folder}: {counted}")
+    raise typer.Exit(EXIT_FAILED if found.problems else EXIT_DONE)
 
 
 benchmarks = typer.Typer(help="Measure cost, in turns within one sitting.", no_args_is_help=True, rich_markup_mode=None)

@@ -4,9 +4,9 @@ At the usual sizes an activation costs what its passes over memory and its calls
 differentiates makes a new tensor for each operation, forward and backward. A `Form` does the same arithmetic in a few
 passes, in place and with native kernels that do several steps at once, and keeps little for the backward pass.
 
-The plain expression remains the definition: compiled code gets it (the compiler fuses better), the transforms of
-`torch.func` (`vmap`, `grad`, `jvp`, ...) get it, since in-place arithmetic cannot be batched, and so do second
-derivatives.
+The plain expression remains the definition: compiled code gets it (the compiler fuses better), with its slopes where
+the chain rule would make more of them than there is to do; the transforms of `torch.func` (`vmap`, `grad`, `jvp`, ...)
+get it, since in-place arithmetic cannot be batched, and so do second derivatives.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,11 +36,14 @@ class Form:
         pull: ``(gradient, wanted, x, kept, *parameters)`` to the list ``gradient * df/dx, gradient * df/dp, ...`` of
             tensors shaped like x. `wanted` tells for each parameter whether its product is needed; for the others the
             list may hold anything.
+        slopes: ``(x, *parameters)`` to the list ``df/dx, df/dp, ...``, plain expressions for compilers, where they take
+            fewer operations than what the chain rule makes of `expression`. None leaves it to the chain rule.
     """
 
     expression: Callable[..., Tensor]
     value: Callable[..., tuple[Tensor, tuple[Tensor, ...]]]
     pull: Callable[..., Sequence[Tensor | None]]
+    slopes: Callable[..., Sequence[Tensor]] | None = None
 
 
 class Plainly:
@@ -74,13 +77,14 @@ def fused(form: Form, x: Tensor, *parameters: Number) -> Tensor:
         x: Pre-activations of any shape.
         *parameters: Numbers, or tensors that broadcast to the shape of `x`. Their gradients are one reduction each.
     """
+    if torch.compiler.is_compiling():
+        if form.slopes is None:
+            return form.expression(x, *parameters)
+        compiled: Tensor = _Compiled.apply(form, x, *parameters)  # type: ignore[no-untyped-call]
+        return compiled
     # Nothing public tells whether a transform of torch.func or forward differentiation is at work; autograd.Function
     # and torch.autograd.forward_ad ask these ways too.
-    if (
-        torch.compiler.is_compiling()
-        or torch._C._are_functorch_transforms_active()  # noqa: SLF001
-        or forward_ad._current_level >= 0  # noqa: SLF001
-    ):
+    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:  # noqa: SLF001
         return form.expression(x, *parameters)
     if plainly.active:
         plainly.calls += 1
@@ -132,6 +136,36 @@ class _Fused(torch.autograd.Function):
             for product, parameter, need in zip(products[1:], parameters, needed[1:], strict=True)
         ]
         return None, products[0], *reduced
+
+
+class _Compiled(torch.autograd.Function):
+    """The function as compilers see it: the expression, and its slopes as they are told, with `vmap` over both."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(form: Form, x: Tensor, *parameters: Number) -> Tensor:
+        return form.expression(x, *parameters)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG004
+        ctx.form, x, *parameters = inputs
+        ctx.numbers = [None if isinstance(parameter, Tensor) else parameter for parameter in parameters]
+        ctx.save_for_backward(x, *(parameter for parameter in parameters if isinstance(parameter, Tensor)))
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, *learnt = ctx.saved_tensors
+        given = iter(learnt)
+        parameters = [next(given) if number is None else number for number in ctx.numbers]
+        by_x, *others = ctx.form.slopes(x, *parameters)
+        # Before the sums: in this order the compiler does both in one loop.
+        product = gradient * by_x
+        reduced = [
+            _reduced(gradient * slope, parameter) if isinstance(parameter, Tensor) else None
+            for slope, parameter in zip(others, parameters, strict=True)
+        ]
+        return None, product, *reduced
 
 
 def _reduced(product: Tensor, parameter: Tensor) -> Tensor:

@@ -19,14 +19,25 @@ _where_above = torch.ops.aten.threshold_backward
 # rounding. f' = G (6 G - 4 G^2 - 1) = G (5/4 - 4 (G - 3/4)^2), which keeps its digits in the tail, where G is small,
 # and is exactly 1 for G = 1.
 #
-# The expression is for compilers, for which passes do not count and a mask costs more: relu(x) - |x| G(-|t|). Its
-# slopes are NaN where t^2 overflows, from |t| = 1e19 on in float32.
+# The expression is for compilers, for which passes do not count and a mask costs more: relu(x) - |x| G(-|t|). By the
+# chain rule its slopes are NaN where t^2 overflows, from |t| = 1e19 on in float32.
 def _swim_expression(x: Tensor, k: Number) -> Tensor:
     a = x.abs()
     t = k * a
     d = 1.0 + t * t
     # (x + a) / 2 is relu(x), but with the slope 1/2 at 0 that Swim has there.
     return 0.5 * ((x + a) - a * (d + t * d.sqrt()).reciprocal())
+
+
+def _swim_slopes(x: Tensor, k: Number) -> list[Tensor]:
+    t = k * x.abs()
+    d = 1.0 + t * t
+    root = d.sqrt()
+    small = 0.5 / (d + t * root)
+    gate = torch.where(x > 0.0, 1.0 - small, small)
+    # df/dk = x^2 / (2 r^3) with r = sqrt(1 + t^2); in this order nothing overflows.
+    inverse = 1.0 / root
+    return [gate * (6.0 * gate - 4.0 * gate * gate - 1.0), 0.5 * inverse * (x * inverse).square()]
 
 
 def _far(dtype: torch.dtype) -> float:
@@ -82,13 +93,19 @@ def _swim_pull(
     return [by_x, torch.addcmul(constant(0.0, by_k), by_k, gradient, value=0.5, out=by_k)]
 
 
-SWIM = Form(_swim_expression, _swim_value, _swim_pull)
+SWIM = Form(_swim_expression, _swim_value, _swim_pull, _swim_slopes)
 
 
 # Swish: f = x s with s = sigmoid(beta x), f' = s + beta x s (1 - s). The slope is worked out at once, in the memory of
 # what is at hand, and leaves the backward pass one product.
 def _swish_expression(x: Tensor, beta: float) -> Tensor:
     return x * (beta * x).sigmoid()
+
+
+def _swish_slopes(x: Tensor, beta: float) -> list[Tensor]:
+    s = (beta * x).sigmoid()
+    # In this order 0 times an x that overflows with beta stays 0.
+    return [s + beta * (x * (s - s * s)), s]
 
 
 def _swish_value(record: bool, x: Tensor, beta: float) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -110,7 +127,7 @@ def _swish_pull(
     return [kept[0].mul_(gradient), None]
 
 
-SWISH = Form(_swish_expression, _swish_value, _swish_pull)
+SWISH = Form(_swish_expression, _swish_value, _swish_pull, _swish_slopes)
 
 
 # ULU: f = x s with s = sigmoid(t), t = 2 a x with a = a1 on the left and a2 on the right, f' = s + t s (1 - s).

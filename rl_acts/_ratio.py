@@ -19,7 +19,7 @@ from rl_acts._base import widened
 
 
 @dataclass(frozen=True)
-class Form:
+class RatioForm:
     """What Q is, and what keeps powers in range.
 
     Attributes:
@@ -61,7 +61,7 @@ def ratio(x: Tensor, numerator: Tensor, denominator: Tensor, floor: float | None
     bits = math.frexp(torch.finfo(wide.dtype).max)[1]
     # limit^degree * scale is 2^88 in float32: room for coefficients. Degree 1 would have a limit beyond the range.
     limit = 2.0 ** min(20 * bits / 16 / max(degree_p, degree_q), bits - 2)
-    form = Form(floor, even, degree_p > degree_q, scale=2.0 ** (-9 * bits // 16), limit=limit)
+    form = RatioForm(floor, even, degree_p > degree_q, scale=2.0 ** (-9 * bits // 16), limit=limit)
     inputs = wide, numerator.to(wide.dtype), denominator.to(wide.dtype)
     if torch.compiler.is_compiling():
         return _expression(*inputs, form).to(x.dtype)
@@ -104,7 +104,7 @@ def _with_slope(z: Tensor, coefficients: Sequence[Tensor]) -> tuple[Tensor, Tens
     return value, slope
 
 
-def _expression(x: Tensor, a: Tensor, q: Tensor, form: Form) -> Tensor:
+def _expression(x: Tensor, a: Tensor, q: Tensor, form: RatioForm) -> Tensor:
     """Return P / Q by operations that can be compiled and differentiated."""
     clamped = x.clamp(-form.limit, form.limit)
     a, q = a * form.scale, q * form.scale
@@ -117,13 +117,13 @@ def _expression(x: Tensor, a: Tensor, q: Tensor, form: Form) -> Tensor:
     return above / (below if form.floor is None else magnitude(below) + form.floor * form.scale)
 
 
-def _unscaled(form: Form, degree: int, dtype: torch.dtype) -> Form:
+def _unscaled(form: RatioForm, degree: int, dtype: torch.dtype) -> RatioForm:
     """Return the form for derivatives of higher order, in which the scale's inverse would appear squared."""
     bits = math.frexp(torch.finfo(dtype).max)[1]
     return replace(form, scale=1.0, limit=2.0 ** (bits / 2 / degree))
 
 
-def _value(x: Tensor, a: Tensor, q: Tensor, form: Form) -> Tensor:
+def _value(x: Tensor, a: Tensor, q: Tensor, form: RatioForm) -> Tensor:
     """Return P / Q by few passes and few new tensors."""
     clamped = x.clamp(-form.limit, form.limit)
     first, *others = (a * form.scale).unbind(-1)
@@ -142,7 +142,7 @@ class _Ratio(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x: Tensor, a: Tensor, q: Tensor, form: Form) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    def forward(x: Tensor, a: Tensor, q: Tensor, form: RatioForm) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
         clamped = x.clamp(-form.limit, form.limit)
         first, *others = (a * form.scale).unbind(-1)
         rest, rest_slope = _with_slope(clamped, others)

@@ -116,7 +116,7 @@ def _oddities(study: Study, steps: FloatArray, runs: list[Run]) -> list[str]:
     """Notes about runs whose evaluations are not simply the study's, one line each."""
     end = float(steps[-1])
     notes = []
-    if end < study.steps:
+    if end < study.steps and not study.inferred:
         notes.append(
             f"{runs[0].task}, {runs[0].algorithm}: compared at step {whole(end)}, the study plans {whole(study.steps)}"
         )

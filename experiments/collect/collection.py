@@ -4,17 +4,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from agents.run_folder import run_path
+from experiments.collect.bench import Cost, read_costs
+from experiments.collect.diagnostics import Diagnostics, read_diagnostics
 from experiments.collect.errors import ReportError
 from experiments.collect.evaluations import Evaluations, read_evaluations
 from experiments.collect.plan import Study, read_study
 
 STATES = ("done", "running", "diverged", "failed", "pending")
 ENDED_BADLY = ("diverged", "failed")
+ReturnsKind = Literal["evaluation", "training"]
 
 
 # Runs are compared by identity: they hold arrays.
@@ -24,6 +27,11 @@ class Run:
 
     `state` is one of STATES, "missing" (no folder) or "unknown" (evaluations without a readable run.json). `workers`
     is how many processes shared the machine, `company` how many runs trained in this one's process.
+
+    `returns_kind` is "evaluation" for a deterministic policy in episodes of its own, "training" for the episodes that
+    it learnt from; runs of one Collection are all of one kind. `source` is the raw file, relative to the folder that
+    was read, `more_sources` are the further files of a run that was logged in pieces. `format` is who wrote it.
+    `diagnostics` is what was measured in its networks; None where nothing was.
     """
 
     task: str
@@ -41,6 +49,11 @@ class Run:
     company: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     hardware: Mapping[str, str] = field(default_factory=dict)
+    returns_kind: ReturnsKind = "evaluation"
+    source: str = ""
+    more_sources: tuple[str, ...] = ()
+    format: str = "rl_acts"
+    diagnostics: Diagnostics | None = None
 
     @property
     def label(self) -> str:
@@ -60,11 +73,15 @@ class Run:
 
 @dataclass(frozen=True)
 class Collection:
-    """A study's plan, all its planned runs in order (missing ones too), and notes about odd files."""
+    """A study's plan, all its planned runs in order (missing ones too), and notes about odd files.
+
+    `costs` is what each (algorithm, arm) costs a training step, where that was measured apart from the study.
+    """
 
     study: Study
     runs: tuple[Run, ...]
     notes: tuple[str, ...]
+    costs: Mapping[tuple[str, str], Cost] = field(default_factory=dict)
 
 
 def collect(study_dir: Path) -> Collection:
@@ -72,6 +89,18 @@ def collect(study_dir: Path) -> Collection:
 
     Raises:
         ReportError: no readable study, or no run with an evaluation yet.
+    """
+    collection = read_collection(study_dir)
+    if not any(run.scored for run in collection.runs):
+        raise ReportError(_nothing_yet(study_dir, collection.runs))
+    return collection
+
+
+def read_collection(study_dir: Path) -> Collection:
+    """Read a study's folder, even where no run has an evaluation yet.
+
+    Raises:
+        ReportError: no readable study.
     """
     study = read_study(study_dir)
     notes: list[str] = []
@@ -83,9 +112,23 @@ def collect(study_dir: Path) -> Collection:
         for seed in arm.seeds
     )
     notes.extend(_strangers(study_dir, runs))
-    if not any(run.scored for run in runs):
-        raise ReportError(_nothing_yet(study_dir, runs))
-    return Collection(study, runs, tuple(notes))
+    costs = read_costs(study_dir, study, notes)
+    return Collection(study, runs, tuple(notes), costs)
+
+
+def lone_run(folder: Path, place: str, notes: list[str]) -> Run:
+    """Read the folder of one run without its study's plan; the names that its run.json does not tell are empty.
+
+    Args:
+        folder: with `run.json` and `evaluations.csv`.
+        place: what the notes call it.
+        notes: gets one line for whatever is odd.
+    """
+    record = _read_record(folder / "run.json", place, notes)
+    config = _mapping(record.get("config"))
+    task, algorithm, arm = (str(config.get(name, "")) for name in ("task", "algorithm", "arm"))
+    seed = config.get("seed")
+    return _run(folder, place, (task, algorithm, arm, seed if isinstance(seed, int) else 0), record, notes)
 
 
 def run_folder(study_dir: Path, key: tuple[str, str, str, int]) -> Path:
@@ -100,8 +143,13 @@ def _read_run(study_dir: Path, key: tuple[str, str, str, int], notes: list[str])
     if not folder.is_dir():
         notes.append(f"{place}: no such folder; the run has not started")
         return Run(task, algorithm, arm, seed, "missing", Evaluations.empty())
-    evaluations = read_evaluations(folder / "evaluations.csv", f"{place}/evaluations.csv", notes)
     record = _read_record(folder / "run.json", place, notes)
+    return _run(folder, place, key, record, notes)
+
+
+def _run(folder: Path, place: str, key: tuple[str, str, str, int], record: dict[str, Any], notes: list[str]) -> Run:
+    task, algorithm, arm, seed = key
+    evaluations = read_evaluations(folder / "evaluations.csv", f"{place}/evaluations.csv", notes)
     state = record.get("state")
     return Run(
         task,
@@ -119,6 +167,8 @@ def _read_run(study_dir: Path, key: tuple[str, str, str, int], notes: list[str])
         company=size if isinstance(size := _mapping(record.get("cohort")).get("size"), int) else None,
         versions=_texts(record.get("versions")),
         hardware=_texts(record.get("hardware")),
+        source=f"{place}/evaluations.csv",
+        diagnostics=read_diagnostics(folder, place, notes),
     )
 
 

@@ -1,4 +1,4 @@
-"""`study.json`: what was planned. Read here and nowhere else in the report."""
+"""What was planned: `study.json`, read here and nowhere else in the report."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from experiments.collect.errors import ReportError
 from experiments.problems import InputError
 from experiments.study_folder import STUDY_FILE, read_study_file
+from experiments.text import count, whole
 
 
 class _Record(BaseModel):
@@ -31,14 +32,17 @@ class Arm(_Record):
 
 
 class Evaluation(_Record):
-    """How often a run was evaluated (environment steps) and over how many episodes."""
+    """How often a run was evaluated (environment steps) and over how many episodes; None where logs do not tell."""
 
     every: int = Field(ge=1)
-    episodes: int = Field(ge=1)
+    episodes: int | None = Field(default=None, ge=1)
 
 
 class Study(_Record):
-    """The plan of a study, as its `study.json` states it."""
+    """The plan of a study, as its `study.json` states it, or (`inferred`) as logs without a plan suggest it.
+
+    An inferred plan asks for the runs that were found, `found` of them, which need not fill a grid.
+    """
 
     format: Literal[1]
     name: str
@@ -56,6 +60,9 @@ class Study(_Record):
     thresholds: dict[str, tuple[float, ...]] = Field(default_factory=dict)
     budgets: tuple[float, ...] = ()
     command: str | None = None
+    inferred: bool = False
+    found: int | None = Field(default=None, ge=0)
+    returns_kind: Literal["evaluation", "training"] = "evaluation"
 
     @model_validator(mode="after")
     def _arms_exist(self) -> "Study":
@@ -69,7 +76,26 @@ class Study(_Record):
     @property
     def planned(self) -> int:
         """Number of runs that the study asks for."""
+        if self.found is not None:
+            return self.found
         return len(self.tasks) * len(self.algorithms) * sum(len(arm.seeds) for arm in self.arms)
+
+    @property
+    def returns_text(self) -> str:
+        """What a return is here, for an axis."""
+        if self.returns_kind == "training":
+            return "return of training episodes"
+        episodes = self.evaluation.episodes
+        return "return, deterministic policy" + (f",\nmean of {count(episodes, 'episode')}" if episodes else "")
+
+    @property
+    def evaluation_text(self) -> str:
+        """How often returns were taken, and of what."""
+        every = f"every {whole(self.evaluation.every)} steps"
+        if self.returns_kind == "training":
+            return f"training episodes, averaged {every}"
+        episodes = self.evaluation.episodes
+        return f"{every}, {count(episodes, 'episode') if episodes else 'number of episodes not recorded'}"
 
 
 def read_study(study_dir: Path) -> Study:

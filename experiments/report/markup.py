@@ -4,8 +4,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
-from experiments.report.style import ArmStyle
-from experiments.report.tables import Column, Table, Value, shown
+from experiments.report.chart import Chart
+from experiments.report.files import file_stem
+from experiments.report.table import Column, Table, Value, shown
 
 _WIDE = 40
 
@@ -23,28 +24,35 @@ def bullets(texts: Sequence[str], kind: str) -> str:
     return f'<ul class="{kind}">\n{items}\n</ul>'
 
 
-def section(name: str, heading: str, how: str, body: str) -> str:
-    """A section of the page with its heading and a sentence on how to read it."""
+def section(name: str, heading: str, how: str, body: str, *, half: bool = False) -> str:
+    """A section of the page with its heading and a sentence on how to read it; half as wide where two fit."""
     return (
-        f'<section id="{name}" aria-labelledby="{name}-title">\n<h2 id="{name}-title">{escape(heading)}</h2>\n'
-        f"{paragraph(how, 'how') if how else ''}\n{body}\n</section>"
+        f'<section id="{name}" aria-labelledby="{name}-title"{_class("half" if half else "")}>\n'
+        f'<h2 id="{name}-title">{escape(heading)}</h2>\n{paragraph(how, "how") if how else ""}\n{body}\n</section>'
     )
 
 
 def table(content: Table) -> str:
-    """A sortable table that scrolls inside its own box."""
+    """A sortable table that scrolls inside its own box, with buttons that export it as it is sorted."""
     used = [(index, column) for index, column in enumerate(content.columns) if column.heading is not None]
     head = "".join(
-        f'<th scope="col"{_number_class(column)}><button type="button">{escape(column.heading or "")}</button></th>'
+        f'<th scope="col"{_number_class(column)} data-key="{escape(column.key)}"><button type="button">'
+        f"{escape(column.heading or '')}</button></th>"
         for _, column in used
     )
     rows = "\n".join(
         "<tr>" + "".join(_cell(row[index], column) for index, column in used) + "</tr>" for row in content.rows
     )
+    title = escape(content.title)
+    exports = "\n".join(
+        f'<button type="button" data-export="{form}" aria-label="{verb} {form}: {title}">{verb} {form}</button>'
+        for form, verb in (("CSV", "Save"), ("Markdown", "Copy"), ("LaTeX", "Copy"))
+    )
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(content.title)}">\n<table>\n'
-        f"<caption>{escape(content.title)}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n"
-        "</table>\n</div>"
+        f'<div class="table">\n<div class="exports">\n{exports}\n</div>\n'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="Table: {title}">\n'
+        f'<table data-stem="{escape(content.stem)}">\n<caption>{title}</caption>\n'
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n</div>\n</div>"
     )
 
 
@@ -53,21 +61,42 @@ def facts(entries: Mapping[str, str]) -> str:
     return "\n".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in entries.items())
 
 
-def swatch(look: ArmStyle) -> str:
-    """How an arm's line looks: a short piece of it with its marker."""
-    dashes = {"-": "", "--": "7 4", "-.": "8 3 2 3", ":": "2 3"}.get(str(look.line), "7 2 2 2 2 2")
-    colour = f"var(--arm-{look.colour_index})"
+def legend(arms: Sequence[str], *, crowded: bool) -> str:
+    """All arms as buttons that make them stand out in every figure; page.js draws their lines."""
+    items = "\n".join(
+        f'<li><button type="button" data-choose="{place}" aria-pressed="false">'
+        f'<svg viewBox="0 0 40 10" aria-hidden="true"></svg>{escape(arm)}</button></li>'
+        for place, arm in enumerate(arms)
+    )
+    everything = '\n<li><button type="button" class="all">All in colour</button></li>' if crowded else ""
     return (
-        f'<svg viewBox="0 0 40 12" aria-hidden="true"><path d="M0 6H40" style="stroke: {colour}; stroke-width: 2.4; '
-        f'stroke-dasharray: {dashes or "none"}"/><text x="20" y="10" text-anchor="middle" '
-        f'style="fill: {colour}; font-size: 11px">{look.sign}</text></svg>'
+        '<div class="legend" tabindex="0" role="group" aria-label="Arms, best first: press to make them stand out">\n'
+        f"<ul>\n{items}{everything}\n</ul>\n</div>"
+    )
+
+
+def figure(chart: Chart, command: str) -> str:
+    """A figure's place, which page.js fills, and the command that makes its files."""
+    text = f"{chart.stem}-text"
+    return (
+        f'<figure data-chart="{escape(chart.stem)}" aria-describedby="{escape(text)}"'
+        f"{_class('wide' if chart.wide else '')}>\n"
+        f'<figcaption>{escape(chart.caption)}</figcaption>\n<div class="panels"></div>\n'
+        f'<p class="unseen" id="{escape(text)}">{escape(chart.text)}</p>\n'
+        '<details class="files"><summary>Command for the files of this figure</summary>\n'
+        f"<code>{escape(command)}</code></details>\n"
+        "</figure>"
     )
 
 
 def plain_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table of texts."""
     columns = tuple(Column(heading, heading) for heading in headings)
-    return table(Table("", title, "", columns, tuple(tuple(row) for row in rows)))
+    return table(Table(file_stem(title.lower()), title, "", columns, tuple(tuple(row) for row in rows)))
+
+
+def _class(name: str) -> str:
+    return f' class="{name}"' if name else ""
 
 
 def _number_class(column: Column) -> str:

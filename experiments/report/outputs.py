@@ -12,7 +12,7 @@ from experiments.report.files import write_bytes
 
 MANIFEST = "report_files.json"
 # Only such names are ever removed, whatever a manifest says.
-_OURS = re.compile(r"(figures/[^/\\]+\.(png|svg)|tables/[^/\\]+\.csv)")
+_OURS = re.compile(r"(figures/[^/\\]+\.(png|svg|pdf)|tables/[^/\\]+\.(csv|md|tex)|collected\.parquet|provenance\.json)")
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,23 @@ def outputs(study_dir: Path, out: Path | None) -> Outputs:
     return Outputs(page, page.parent if at_home else page.parent / f"{page.stem}_files")
 
 
-def write_outputs(places: Outputs, page: bytes, files: Mapping[str, bytes]) -> None:
+def checked_page(page: Path) -> Path:
+    """The same path, if a page can have it.
+
+    Raises:
+        ReportError: it is a folder.
+    """
+    if page.is_dir():
+        raise ReportError(f"{page} is a folder: give the name of a file, such as {page / 'report.html'}")
+    return page
+
+
+def write_outputs(places: Outputs, page: bytes | None, files: Mapping[str, bytes]) -> None:
     """Write the page and its files, and remove those that an earlier report of this page left and this one lacks.
 
     Args:
         places: where.
-        page: the page.
+        page: the page; None writes the files alone and leaves everything else as it is.
         files: contents by path below `places.folder`, such as `tables/scores.csv`.
 
     Raises:
@@ -60,21 +71,23 @@ def write_outputs(places: Outputs, page: bytes, files: Mapping[str, bytes]) -> N
     """
     manifest = places.folder / MANIFEST
     earlier = _earlier(places)
-    _check_foreign(places, earlier, files)
+    _check_foreign(places, earlier, files, page is not None)
     # Listed before they are written: after a kill at any moment every file of ours is known as ours.
     _write_manifest(manifest, places.page.name, earlier | set(files))
     for name, content in files.items():
         write_bytes(places.folder / name, content)
+    if page is None:
+        return
     write_bytes(places.page, page)
     for name in sorted(earlier - set(files)):
         (places.folder / name).unlink(missing_ok=True)
     _write_manifest(manifest, places.page.name, set(files))
 
 
-def _check_foreign(places: Outputs, earlier: set[str], files: Mapping[str, bytes]) -> None:
+def _check_foreign(places: Outputs, earlier: set[str], files: Mapping[str, bytes], paged: bool) -> None:
     known = _manifest(places) is not None
     wanted = [places.folder / name for name in files if name not in earlier]
-    wanted += [] if known else [places.page, places.folder / MANIFEST]
+    wanted += [] if known else [*([places.page] if paged else []), places.folder / MANIFEST]
     for path in wanted:
         if path.exists() or path.is_symlink():
             raise ReportError(

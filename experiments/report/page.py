@@ -1,5 +1,7 @@
 """The page: words, figures and tables put into one HTML file that needs nothing else."""
 
+import base64
+import hashlib
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,87 +10,108 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from experiments.analysis.limits import shared_clock, sharing
+from experiments.analysis.limits import shared_clock
 from experiments.analysis.pairs import pairs
-from experiments.analysis.results import Group, Verdict
+from experiments.analysis.results import Analysis, Group
 from experiments.analysis.versions import differing, versions_text
 from experiments.collect.collection import ENDED_BADLY, Collection, Run
 from experiments.collect.plan import Study
-from experiments.report import figures, markup
-from experiments.report.figures import Panel
+from experiments.report import markup
+from experiments.report.catalogue import Section
 from experiments.report.formulas import formula
-from experiments.report.style import DARK, LIGHT, ArmStyle
-from experiments.report.tables import Table
-from experiments.text import count, seeds_text, whole
+from experiments.report.style import DARK, LIGHT, PART_COLOURS
+from experiments.report.table import Table
+from experiments.text import count, joined, seeds_text, whole
 
 _TEMPLATE = Path(__file__).parent / "template"
 _MOST_NOTES = 6
-_HEADINGS = {
-    "learning_curve": ("curves", "Learning curves"),
-    "wall_clock": ("wall-clock", "Return against time"),
-    "final_scores": ("final", "Final scores"),
-    "throughput": ("throughput", "Throughput"),
-    "time_shares": ("shares", "Where the time goes"),
-}
 
 
 @dataclass(frozen=True)
 class Made:
-    """How the page is made: the command, and where figures and tables lie, relative to the page."""
+    """How the page is made: the command, where figures and tables lie relative to the page, and in which formats."""
 
     command: str
     figures: str
     tables: str
+    formats: tuple[str, ...]
 
 
-def build(
-    collection: Collection,
-    groups: Sequence[Group],
-    verdict: Verdict,
-    panels: Sequence[Panel],
-    tables: Sequence[Table],
-    styles: Mapping[str, ArmStyle],
-    made: Made,
-) -> str:
+@dataclass(frozen=True)
+class Content:
+    """What the page shows beside the words of the analysis.
+
+    Attributes:
+        sections: figures by kind.
+        data: what page.js draws, JSON (`embed.page_data`).
+        arms: all arms in the order of the legend.
+        crowded: whether only some of them are featured.
+        tables: the tables of the page.
+    """
+
+    sections: Sequence[Section]
+    data: str
+    arms: Sequence[str]
+    crowded: bool
+    tables: Sequence[Table]
+
+
+def build(analysis: Analysis, content: Content, made: Made) -> str:
     """The whole page as text; the same input gives the same bytes."""
-    study = collection.study
-    sections = [
-        _table_section(tables),
-        _margin(collection.study, groups),
+    collection, groups = analysis.collection, analysis.groups
+    study, verdict = collection.study, analysis.verdict
+    drawn = [(section.kind, section.heading, _figures(section, made)) for section in content.sections]
+    words = [
+        _table_section(content.tables),
+        _margin(study, groups),
         _arms(collection),
         _setup(collection),
         _failures(collection),
         _notes([*collection.notes, *(note for group in groups for note in group.notes)]),
     ]
-    drawn = _figure_sections(panels, groups)
-    present = [(name, heading, text) for name, heading, text in [*drawn, *sections] if text]
-    legend = "\n".join(f"<li>{markup.swatch(look)}{escape(arm)}</li>" for arm, look in styles.items())
-    # With one task and algorithm each section holds one figure: two sections fit side by side.
-    layout = "columns" if len(groups) == 1 else "rows"
-    sections_text = "\n".join(
-        [
-            f'<div>\n<ul class="legend" aria-label="Arms and how they are drawn">\n{legend}\n</ul>',
-            f'<div class="{layout}">',
-            *(text for *_, text in drawn),
-            "</div>\n</div>",
-            *(text for *_, text in sections if text),
-        ]
+    present = [(name, heading, text) for name, heading, text in [*drawn, *words] if text]
+    figures = "\n".join(text for *_, text in drawn)
+    css = Template(_part("page.css")).substitute(
+        light=_variables(LIGHT),
+        dark=_variables(DARK),
+        arm_colours="\n".join(f".c{index} {{ --c: var(--arm-{index}); }}" for index in range(len(LIGHT))),
+        part_colours="\n".join(f".part{index} {{ fill: {colour}; }}" for index, colour in enumerate(PART_COLOURS)),
     )
+    script = f"{_part('figures.js')}\n\n{_part('page.js')}"
     return Template(_part("page.html")).substitute(
         title=escape(study.name),
-        css=Template(_part("page.css")).substitute(light=_variables(LIGHT), dark=_variables(DARK)),
-        script=_part("page.js"),
+        css=css,
+        css_hash=_hash(css),
+        script=script,
+        script_hash=_hash(script),
+        data=content.data,
         description=markup.paragraph(study.description, "lede") if study.description else "",
         facts=markup.facts(_facts(collection, groups)),
         headline=escape(verdict.headline),
         findings=markup.bullets(verdict.findings, "findings"),
         limits=markup.bullets(verdict.limits, "limits"),
         contents="\n".join(f'<li><a href="#{name}">{escape(heading)}</a></li>' for name, heading, _ in present),
-        sections=sections_text,
-        figures_folder=escape(made.figures),
-        tables_folder=escape(made.tables),
+        sections="\n".join(
+            [
+                f"<div>\n{markup.legend(content.arms, crowded=content.crowded)}\n"
+                f'<div class="sections">\n{figures}\n</div>\n</div>',
+                *(text for *_, text in words if text),
+            ]
+        ),
+        where=_where(made),
         page_command=escape(made.command),
     )
+
+
+def _where(made: Made) -> str:
+    """Where the files beside the page are."""
+    figures = joined([form.upper() for form in made.formats])
+    lie = (
+        f"Figures are beside this page in <code>{escape(made.figures)}/</code> ({figures}), tables"
+        if figures
+        else "Tables"
+    )
+    return f"{lie} with every run in <code>{escape(made.tables)}/</code> (CSV, Markdown and LaTeX)."
 
 
 def page_command(study_dir: Path, out: Path | None) -> str:
@@ -101,6 +124,11 @@ def page_command(study_dir: Path, out: Path | None) -> str:
 
 def _part(name: str) -> str:
     return (_TEMPLATE / name).read_text(encoding="utf-8").strip()
+
+
+def _hash(text: str) -> str:
+    """What the page's own policy allows: this text as script or style, and no other."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _variables(colours: Sequence[str]) -> str:
@@ -117,7 +145,7 @@ def _facts(collection: Collection, groups: Sequence[Group]) -> dict[str, str]:
         "Failed or diverged": str(bad),
         "Evidence": seeds_text(scored) if scored else "no scored run",
         "Steps per run": whole(study.steps),
-        "Evaluation": f"every {whole(study.evaluation.every)} steps, {count(study.evaluation.episodes, 'episode')}",
+        "Evaluation": study.evaluation_text,
         "Tasks": ", ".join(study.tasks),
         "Algorithms": ", ".join(algorithm.upper() for algorithm in study.algorithms),
     }
@@ -126,31 +154,13 @@ def _facts(collection: Collection, groups: Sequence[Group]) -> dict[str, str]:
     return facts
 
 
-def _figure_sections(panels: Sequence[Panel], groups: Sequence[Group]) -> list[tuple[str, str, str]]:
-    band = figures.band_text([arm for group in groups for arm in group.arms])
-    hint = "".join(
-        f" {sentence}" for sentence in sharing([r for group in groups for arm in group.arms for r in arm.runs])
+def _figures(section: Section, made: Made) -> str:
+    drawn = "\n".join(
+        markup.figure(chart, f"{made.command} --figure {shlex.quote(chart.stem)}") for chart in section.charts
     )
-    order = "" if hint else " Runs of different arms were not measured in turn, so small differences mean nothing."
-    detail = f"Band: {band}. Thin lines: single seeds."
-    if max(len(group.arms) for group in groups) > figures.MOST_BANDS:
-        detail = "So many arms are drawn without bands and single seeds: see the final scores."
-    how = {
-        "learning_curve": f"Line: interquartile mean over seeds. {detail} Not smoothed.",
-        "wall_clock": f"The same against training time, evaluation left out, up to where the first run ends.{hint}",
-        "final_scores": f"Every dot is a seed; a cross is one that failed or diverged. Tall bar: interquartile mean. "
-        f"Line: {band}.",
-        "throughput": f"Every dot is a seed. Tall bar: median. Line: slowest to fastest.{hint}{order}",
-        "time_shares": f"Mean over the runs of an arm.{hint}",
-    }
-    found = []
-    for kind, (name, heading) in _HEADINGS.items():
-        mine = [panel for panel in panels if panel.kind == kind]
-        if mine:
-            drawn = "\n".join(f"<figure>\n{panel.inline}\n</figure>" for panel in mine)
-            body = f'<div class="figures">\n{drawn}\n</div>'
-            found.append((name, heading, markup.section(name, heading, how[kind], body)))
-    return found
+    body = f'<div class="figures">\n{drawn}\n</div>' if drawn else ""
+    half = len(section.charts) < 2 and not any(chart.wide for chart in section.charts)
+    return markup.section(section.kind, section.heading, section.how, body, half=half)
 
 
 def _table_section(tables: Sequence[Table]) -> tuple[str, str, str]:
@@ -159,7 +169,7 @@ def _table_section(tables: Sequence[Table]) -> tuple[str, str, str]:
         for table in tables
         if table.rows
     ]
-    how = "Press a heading to sort."
+    how = "Press a heading to sort. What is saved or copied is as it is sorted; with every column it is in the files."
     return "tables", "Tables", markup.section("tables", "Tables", how, "\n".join(parts))
 
 

@@ -232,7 +232,7 @@ class JointRational(_RationalBase):
     family="adaptive",
     range=UNBOUNDED,
     derivative_range=UNBOUNDED,
-    smoothness="C1",
+    smoothness="C0",
     source="Fang et al., arXiv 2208.14111 (RAFT), and their code UKPLab/2022-RAFT",
 )
 class RAF(_RationalBase):

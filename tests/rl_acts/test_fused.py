@@ -9,7 +9,7 @@ from torch.autograd import forward_ad
 from torch.func import vmap
 
 import rl_acts
-from rl_acts._fused import Form, constant, fused, plainly
+from rl_acts._fused import Form, _Compiled, constant, fused, plainly
 from rl_acts._fused_forms import CRRELU, SWIM, SWISH, ULU, XIELU
 
 FEATURES = 5
@@ -69,6 +69,46 @@ def test_values_and_first_derivatives_are_those_of_the_expression(name: str, gra
     # Nothing that was given is overwritten, and a second backward pass finds the same though the first used up memory.
     assert all(map(torch.equal, before, (*leaves, gradient)))
     assert all(map(torch.equal, first, torch.autograd.grad(value, leaves, gradient)))
+
+
+SLOPED = [case for case in CASES if FORMS[str(case.values[0])][0].slopes is not None]
+
+
+def compiled(form: Form, x: Tensor, *given: float | Tensor) -> Tensor:
+    """What a compiler traces, here executed as it is."""
+    value: Tensor = _Compiled.apply(form, x, *given)  # type: ignore[no-untyped-call]
+    return value
+
+
+@pytest.mark.parametrize(("name", "granularity"), SLOPED)
+def test_slopes_for_compilers_are_those_of_the_expression(name: str, granularity: str) -> None:
+    form, given = FORMS[name][0], parameters(name, granularity)
+    x = points().requires_grad_()
+    gradient = torch.randn(x.shape, dtype=x.dtype, generator=torch.Generator().manual_seed(1))
+    leaves = [x, *tensors(given)]
+    value, expected = compiled(form, x, *given), form.expression(x, *given)
+    assert torch.equal(value, expected)
+    close(torch.autograd.grad(value, leaves, gradient), torch.autograd.grad(expected, leaves, gradient))
+
+
+def test_slopes_for_compilers_are_finite_where_squares_overflow() -> None:
+    x = torch.tensor([-3e38, -1e30, 1e30, 3e38], requires_grad=True)
+    k = torch.tensor(1.5, requires_grad=True)
+    by_x, by_k = torch.autograd.grad(compiled(SWIM, x, k).sum(), (x, k))
+    assert by_x.tolist() == [0.0, 0.0, 1.0, 1.0]
+    assert by_k.item() == 0.0
+    (by_x,) = torch.autograd.grad(compiled(SWISH, x, 1.5).sum(), x)
+    assert by_x.tolist() == [0.0, 0.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("granularity", GRANULARITIES[1:])
+def test_slopes_for_compilers_under_vmap(granularity: str) -> None:
+    k = torch.stack([tensors(parameters("swim", granularity))[0] + 0.1 * member for member in range(3)]).detach()
+    x = torch.stack([points() + member for member in range(3)]).requires_grad_()
+    k.requires_grad_()
+    stacked = vmap(lambda x, k: compiled(SWIM, x, k))(x, k)
+    plain = vmap(SWIM.expression)(x, k)
+    close(torch.autograd.grad(stacked.sin().sum(), (x, k)), torch.autograd.grad(plain.sin().sum(), (x, k)))
 
 
 @pytest.mark.parametrize(("name", "granularity"), CASES)
