@@ -33,7 +33,7 @@ def fill(study: SyntheticStudy, relu: Sequence[float], swim: Sequence[float], se
 def page_of(study: SyntheticStudy) -> str:
     collection = collect(study.folder)
     found = analyse(collection)
-    return page._margin(collection.study, found.groups)
+    return " ".join(page._margin(collection.study, found.groups))
 
 
 @pytest.mark.parametrize(("margin", "equivalent"), [(0.5, True), (0.001, False), (None, False)])
