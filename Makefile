@@ -8,7 +8,7 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)) i
 # Test processes share the cores: more than one thread in each only makes them wait for one another.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup quickstart test test-all lint type format bench wheel clean
+.PHONY: help setup quickstart test test-all browser-test lint type format bench wheel clean
 .DEFAULT_GOAL := help
 
 help: ## list the verbs
@@ -33,6 +33,13 @@ test: $(READY) ## the tests, in parallel
 
 test-all: $(READY) ## the tests with the exhaustive ones (every activation compiled): many minutes
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+browser-test: $(READY) ## install Chromium (Debian's package) if there is none, and look at the page with it
+	@command -v chromium || command -v chromium-browser || command -v google-chrome || { \
+	  echo "==> installing chromium from the system's packages"; \
+	  as_root=$$([ $$(id -u) -eq 0 ] || echo sudo); \
+	  $$as_root apt-get update -qq && $$as_root apt-get install -y -qq --no-install-recommends chromium; }
+	$(BIN)/python -m pytest -m browser tests/experiments/report
 
 lint: $(READY) ## ruff: rules and format
 	$(BIN)/ruff check .

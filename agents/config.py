@@ -11,10 +11,23 @@ from agents.hyperparameters import ALGORITHMS, HyperparameterError, resolve_hype
 LARGEST_SEED = 2**32 - 1
 # The first is the default.
 ENGINES = ("population", "sb3")
+# Of `RunConfig.diagnostics_every`.
+AUTO = "auto"
+_OPTIONAL = {"device", "threads", "engine", "diagnostics_every", "diagnostics_probe"}
 
 
 class ConfigError(ValueError):
     """A run's configuration that cannot be trained; the message names the field, the value and what is allowed."""
+
+
+def check_count(name: str, value: object, *, least: int) -> None:
+    """Check a whole number.
+
+    Raises:
+        ConfigError: It is none, or less than `least`.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ConfigError(f"{name} is {value!r}; allowed is a whole number of at least {least}.")
 
 
 @dataclass(frozen=True)
@@ -36,6 +49,9 @@ class RunConfig:
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
         threads: Threads that PyTorch may use.
         engine: ``"population"`` (several runs train in one process) or ``"sb3"`` (Stable-Baselines3, one run).
+        diagnostics_every: Environment steps between measurements of the networks, which change nothing of the run;
+            ``"auto"`` for 25,000 on a CPU and none on a GPU, None for none.
+        diagnostics_probe: Rows of the batch that they are made on; None for four per unit of the widest layer.
 
     Raises:
         ConfigError: A field has a wrong type or value.
@@ -55,6 +71,8 @@ class RunConfig:
     device: str = "auto"
     threads: int = 1
     engine: str = ENGINES[0]
+    diagnostics_every: int | str | None = None
+    diagnostics_probe: int | None = None
 
     def __post_init__(self) -> None:
         if self.algorithm not in ALGORITHMS:
@@ -62,8 +80,12 @@ class RunConfig:
         if self.engine not in ENGINES:
             raise ConfigError(f"engine is {self.engine!r}; allowed are {', '.join(ENGINES)}.")
         for name, least in (("steps", 1), ("evaluation_every", 1), ("evaluation_episodes", 1), ("threads", 1)):
-            self._check_whole(name, least)
-        self._check_whole("seed", 0)
+            check_count(name, getattr(self, name), least=least)
+        if self.diagnostics_every not in {None, AUTO}:
+            check_count("diagnostics_every", self.diagnostics_every, least=1)
+        if self.diagnostics_probe is not None:
+            check_count("diagnostics_probe", self.diagnostics_probe, least=1)
+        check_count("seed", self.seed, least=0)
         if self.seed > LARGEST_SEED:
             raise ConfigError(f"seed is {self.seed}; allowed is at most {LARGEST_SEED}.")
         for name in ("actor_activation", "critic_activation"):
@@ -76,11 +98,6 @@ class RunConfig:
         if self.steps % resolved["train_freq"]:
             # Training alternates whole collections with updates, so the run would otherwise end past its stated steps.
             raise ConfigError(f"train_freq is {resolved['train_freq']}, which does not divide steps, {self.steps}.")
-
-    def _check_whole(self, name: str, least: int) -> None:
-        value = getattr(self, name)
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise ConfigError(f"{name} is {value!r}; allowed is a whole number of at least {least}.")
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain values; lists stand for one activation per hidden layer."""
@@ -98,7 +115,7 @@ class RunConfig:
             ConfigError: A field is missing, unknown or wrong.
         """
         names = {entry.name for entry in fields(cls)}
-        unknown, missing = sorted(set(plain) - names), sorted(names - {"device", "threads", "engine"} - set(plain))
+        unknown, missing = sorted(set(plain) - names), sorted(names - _OPTIONAL - set(plain))
         if unknown or missing:
             raise ConfigError(f"configuration of a run: unknown fields {unknown}, missing fields {missing}.")
         # Records without the field are from before there was a choice.

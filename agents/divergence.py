@@ -43,6 +43,12 @@ def check_losses(logged: Mapping[str, Any], step: int) -> None:
             check_array(key.removeprefix("train/"), np.asarray(value, dtype=np.float64), step)
 
 
+def broken_rows(values: np.ndarray[Any, Any]) -> dict[int, str]:
+    """Return by its index the kind of each row of a table ``(P, ...)`` in which something is not finite."""
+    rows = values.reshape(len(values), -1)
+    return {int(run): kind_of(rows[run]) for run in np.flatnonzero(~np.isfinite(rows).all(axis=1))}
+
+
 def kind_of(values: np.ndarray[Any, Any]) -> str:
     """Return ``"NaN"`` if there is one, else ``"infinity"``, for an array with at least one of them."""
     return "NaN" if np.isnan(values).any() else "infinity"

@@ -13,7 +13,7 @@ from agents.run_folder import read_progress
 # What one batch of environments and networks can have but once.
 _SHARED = (
     *("engine", "task", "algorithm", "steps", "evaluation_every", "evaluation_episodes", "hyperparameters"),
-    *("device", "threads"),
+    *("device", "threads", "diagnostics_every", "diagnostics_probe"),
 )
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from agents.activation_noise import ActivationDraws
 from agents.draws import Draws
-from agents.learner import Losses
+from agents.learner import Losses, Setting
 from agents.philox import Stream, normals, words
 from agents.replay import Replay
 from agents.sac import SAC
@@ -25,6 +25,13 @@ _WARM_UP_CALLS = 3
 
 
 Learner: TypeAlias = TD3 | SAC
+
+
+def build_learner(algorithm: str, setting: Setting) -> Learner:
+    """Return the learner of ``"td3"``, ``"sac"`` or ``"ddpg"``."""
+    if algorithm == "sac":
+        return SAC(setting)
+    return TD3(setting, critics=1 if algorithm == "ddpg" else 2)
 
 
 @dataclass(frozen=True)

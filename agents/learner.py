@@ -20,6 +20,8 @@ from rl_acts import NetworkActivation
 # Keeps the seeds of initial weights apart from whatever else is derived from a run's seed (see `evaluation`). The value
 # is arbitrary and stays.
 _WEIGHTS_STREAM = 2
+# Of Adam; its other settings are PyTorch's.
+FIRST_MOMENT_DECAY, _SECOND_MOMENT_DECAY = 0.9, 0.999
 
 
 @dataclass(frozen=True)
@@ -241,7 +243,8 @@ def build_optimiser(network: PopulationNetwork, members: Sequence[Member], rate:
 
 def adam(groups: list[dict[str, Any]], device: torch.device) -> torch.optim.Adam:
     """Return Adam in one kernel per tensor list, which a CUDA graph can capture."""
-    optimiser = torch.optim.Adam(groups, fused=True, capturable=device.type == "cuda")
+    decays = (FIRST_MOMENT_DECAY, _SECOND_MOMENT_DECAY)
+    optimiser = torch.optim.Adam(groups, betas=decays, fused=True, capturable=device.type == "cuda")
     # The moments exist from the start, so that saving and capturing find them whether or not a step was made.
     for group in optimiser.param_groups:
         for parameter in group["params"]:

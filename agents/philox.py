@@ -31,6 +31,9 @@ class Stream(IntEnum):
     POLICY = 4
     NEXT_POLICY = 5
     ACTIVATION = 6
+    PROBE = 7
+    PROBE_POLICY = 8
+    PROBE_NEXT_POLICY = 9
 
 
 def philox(counter: tuple[Tensor, Tensor, Tensor, Tensor], key: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:

@@ -13,24 +13,23 @@ from torch import Tensor
 
 import envs
 import rl_acts
+from agents import population_file as file
 from agents.allocator import keep_freed_memory
-from agents.checkpoint import CheckpointError, read_data, read_manifest, write_checkpoint
+from agents.checkpoint import read_data, read_manifest, write_checkpoint
 from agents.clock import Clock
-from agents.config import ConfigError
+from agents.config import ConfigError, check_count
 from agents.device import has_compiler, resolve_device
-from agents.divergence import kind_of
+from agents.diagnostics import Diagnosis, Diagnostics
+from agents.divergence import broken_rows, kind_of
 from agents.draws import Draws
 from agents.evaluation import Evaluation
-from agents.executor import Captured, Eager, Sizes, Transitions
+from agents.executor import Captured, Eager, Sizes, Transitions, build_learner
 from agents.hyperparameters import resolve_hyperparameters
 from agents.learner import Losses, Member, Setting, checked_members
 from agents.memory import bytes_per_transition, check_replay
 from agents.philox import Stream
 from agents.population_evaluation import PopulationEvaluator
-from agents.population_file import check_place, facts_of, member_from_json
 from agents.replay import Replay
-from agents.sac import SAC
-from agents.td3 import TD3
 
 _RETURNS_KEPT = 100
 
@@ -57,11 +56,15 @@ class Population:
         compile_losses: Whether losses go through `torch.compile`; None: on a GPU with a compiler. On a CPU it is slower
             for ReLU, faster for activations of many operations, and takes up to a minute.
         capture: Whether updates are captured as CUDA graphs; None: on a GPU.
+        diagnostics_every: Environment steps between the measurements that `measure` makes; the 100 updates before each
+            are watched for it. None watches none.
+        diagnostics_probe: As for `agents.diagnostics.Diagnostics`.
 
     Attributes:
         most_steps: As given.
         step: Environment steps of each run so far.
         updates: Updates of each run so far.
+        measured: The step of the last `measure`; 0 before the first.
         diverged: By a run's index, what was not finite and when.
         clock: Time spent on acting, simulating, learning and evaluating.
         seconds_to_save: That the last `save` took; 0 before the first.
@@ -86,13 +89,15 @@ class Population:
         most_steps: int | None = None,
         compile_losses: bool | None = None,
         capture: bool | None = None,
+        diagnostics_every: int | None = None,
+        diagnostics_probe: int | None = None,
     ) -> None:
         self.algorithm, self.task = algorithm, task
         self.members = checked_members(algorithm, members)
         self.hyperparameters = resolve_hyperparameters(algorithm, hyperparameters or {})
         self.device, self.dtype = resolve_device(device), dtype
         known = envs.check_task(task)
-        _check_count("most_steps", 1 if most_steps is None else most_steps, least=1)
+        check_count("most_steps", 1 if most_steps is None else most_steps, least=1)
         self.most_steps = most_steps
         capacity = min(self.hyperparameters["buffer_size"], most_steps or self.hyperparameters["buffer_size"])
         row = bytes_per_transition(known.observation_size, known.action_size, dtype.itemsize)
@@ -113,7 +118,7 @@ class Population:
             dtype,
             compiled=compile_losses if compile_losses is not None else on_cuda and has_compiler(),
         )
-        self.learner = _learner(algorithm, setting)
+        self.learner = build_learner(algorithm, setting)
         self.replay = Replay(
             len(self.members), capacity, known.observation_size, known.action_size, device=self.device, dtype=dtype
         )
@@ -121,8 +126,9 @@ class Population:
         self._warm_up = Draws(seeds, [Stream.WARM_UP], sizes.action, "uniform", torch.device("cpu"), dtype)
         executor = Captured if (on_cuda if capture is None else capture) else Eager
         self._executor = executor(self.learner, self.replay, seeds, sizes, self.device, dtype)
-        self._acting = False
-        self.step = self.updates = self.evaluations = 0
+        self._acting, self._setting = False, setting
+        self.diagnose(diagnostics_every, diagnostics_probe)
+        self.step = self.updates = self.evaluations = self.measured = 0
         self.diverged: dict[int, str] = {}
         self.clock = Clock()
         self.seconds_to_save = 0.0
@@ -158,7 +164,7 @@ class Population:
         Returns:
             The steps that were made: fewer if asked to stop, or if all runs have diverged.
         """
-        _check_count("steps", steps, least=0)
+        check_count("steps", steps, least=0)
         if self.most_steps is not None and self.step + steps > self.most_steps:
             raise ConfigError(
                 f"{self.step} + {steps} steps are more than most_steps, {self.most_steps}, for which there is memory."
@@ -179,6 +185,7 @@ class Population:
         values = self.hyperparameters
         if self.step > values["learning_starts"] and self.step % values["train_freq"] == 0:
             count = values["train_freq"] if values["gradient_steps"] == -1 else values["gradient_steps"]
+            self.diagnostics.before_updates(self.step)
             for left in reversed(range(count)):
                 # Before the last update, if that leaves the policies as they are: a GPU then makes it while the
                 # environments are stepped. The actions are the same either way.
@@ -229,6 +236,20 @@ class Population:
             for name, mask in self._executor.broken().items():
                 for run in np.flatnonzero(mask.numpy()):
                     self._end(int(run), name, kind_of(self._executor.losses[name][run].cpu().numpy()))
+        self.diagnostics.after_update(actor=self.learner.moves_policy(self.updates))
+
+    def diagnose(self, every: int | None, probe: int | None = None) -> None:
+        """Change when and on how many rows it is measured; see the constructor."""
+        self.diagnostics = Diagnostics(self.learner, self.replay, self._setting, every, probe, self.most_steps)
+
+    def measure(self) -> dict[int, Diagnosis]:
+        """Return what is found in the networks of each run that has not diverged; training goes on as without it.
+
+        Raises ConfigError before the first step.
+        """
+        found = self.diagnostics.measure(np.flatnonzero(self.alive()).tolist())
+        self.measured = self.step
+        return found
 
     @property
     def losses(self) -> Losses:
@@ -246,14 +267,14 @@ class Population:
             Returns and lengths of each run's E episodes, with NaN and 0 for diverged runs; None if asked to stop, after
             which the next call makes the same evaluation.
         """
-        _check_count("episodes", episodes, least=1)
+        check_count("episodes", episodes, least=1)
         with self.clock.part("evaluate"):
             found = self._evaluator.play(self._act, self.alive(), self.evaluations, episodes, should_stop)
         if found is None:
             return None
         returns, _ = found
-        for run in np.flatnonzero(self.alive() & ~np.isfinite(returns).all(axis=1)):
-            self._end(int(run), "return in evaluation", kind_of(returns[run]))
+        for run, kind in broken_rows(returns).items():
+            self._end(run, "return in evaluation", kind)
         returns[~self.alive()] = np.nan
         self.evaluations += 1
         return [Evaluation(returns, lengths) for returns, lengths in zip(*found, strict=True)]
@@ -275,17 +296,14 @@ class Population:
         return torch.from_numpy(values).to(device=self.device, dtype=self.dtype)
 
     def _end_unless_finite(self, what: str, values: Tensor) -> None:
-        if bool(torch.isfinite(values).all()):
-            return
-        rows = values.detach().cpu().flatten(1) if values.dim() > 1 else values.detach().cpu().unsqueeze(1)
-        for run, row in enumerate(rows.numpy()):
-            if not np.isfinite(row).all():
-                self._end(run, what, kind_of(row))
+        if not bool(torch.isfinite(values).all()):
+            for run, kind in broken_rows(values.detach().cpu().numpy()).items():
+                self._end(run, what, kind)
 
     def _end_broken_simulations(self, observations: NDArray[np.float64], rewards: NDArray[np.float64]) -> None:
-        for what, values in (("observation", observations), ("reward", rewards.reshape(-1, 1))):
-            for run in np.flatnonzero(~np.isfinite(values).all(axis=1)):
-                self._end(int(run), what, kind_of(values[run]))
+        for what, values in (("observation", observations), ("reward", rewards)):
+            for run, kind in broken_rows(values).items():
+                self._end(run, what, kind)
                 values[run] = 0.0
 
     def _end(self, run: int, what: str, kind: str) -> None:
@@ -313,13 +331,12 @@ class Population:
         tensors = {
             **{f"learner.{name}": tensor for name, tensor in self.learner.state().items()},
             **{f"replay.{name}": tensor for name, tensor in replay.items()},
+            **{f"diagnostics.{name}": tensor for name, tensor in self.diagnostics.state().items()},
             "observations": torch.from_numpy(self._observations),
             "episode_returns": torch.from_numpy(self._returns),
-            **{
-                f"returns.{run}": torch.tensor(list(kept), dtype=torch.float64) for run, kept in enumerate(self.returns)
-            },
         }
-        facts = facts_of(self)
+        tensors |= {f"returns.{run}": torch.tensor(kept, dtype=torch.float64) for run, kept in enumerate(self.returns)}
+        facts = file.facts_of(self)
         # How long the last one took, which is the best guess for the next, for whoever must stop in time.
         facts["seconds"] = self.seconds_to_save
         write_checkpoint(Path(folder), facts, tensors, {**rows, **simulators})
@@ -339,17 +356,18 @@ class Population:
                 PyTorch, NumPy, MuJoCo or Gymnasium, with which training would not go on as it was.
         """
         manifest = read_manifest(Path(folder))
-        check_place(Path(folder), manifest, resolve_device(device).type)
+        file.check_place(Path(folder), manifest, resolve_device(device).type)
         tensors, arrays = read_data(Path(folder), manifest)
         population = cls(
             manifest["algorithm"],
             manifest["task"],
-            [member_from_json(member) for member in manifest["members"]],
+            [file.member_from_json(member) for member in manifest["members"]],
             hyperparameters=manifest["hyperparameters"],
             device=device,
             dtype=getattr(torch, manifest["dtype"]),
             threads=threads,
             most_steps=manifest["most_steps"],
+            **file.diagnostics_of(manifest),
         )
         population._restore(manifest, tensors, arrays)
         return population
@@ -357,14 +375,10 @@ class Population:
     def _restore(
         self, manifest: Mapping[str, Any], tensors: Mapping[str, Tensor], arrays: Mapping[str, NDArray[Any]]
     ) -> None:
-        own = self.learner.state()
-        stored = {name.removeprefix("learner."): t for name, t in tensors.items() if name.startswith("learner.")}
-        if own.keys() != stored.keys() or any(own[name].shape != stored[name].shape for name in own):
-            raise CheckpointError("the checkpoint's networks are not those that its manifest describes.")
-        for name, tensor in stored.items():
-            own[name].copy_(tensor)
-        replay = {name.removeprefix("replay."): t for name, t in tensors.items() if name.startswith("replay.")}
-        self.replay.restore(replay, [arrays[f"replay-{run}"] for run in range(len(self.members))])
+        file.restore_learner(self.learner, file.part_of(tensors, "learner"))
+        self.replay.restore(
+            file.part_of(tensors, "replay"), [arrays[f"replay-{run}"] for run in range(len(self.members))]
+        )
         self._environments.set_state(
             {name.removeprefix("simulator-"): a for name, a in arrays.items() if name.startswith("simulator-")}
         )
@@ -372,8 +386,10 @@ class Population:
         self._returns = tensors["episode_returns"].numpy().copy()
         for run, kept in enumerate(self.returns):
             kept.extend(tensors[f"returns.{run}"].tolist())
-        self.step, self.updates = manifest["step"], manifest["updates"]
-        self.evaluations = manifest["evaluations"]
+        self.step, self.updates, self.evaluations = (manifest[name] for name in ("step", "updates", "evaluations"))
+        self.measured = manifest.get("measured", 0)
+        if watched := file.part_of(tensors, "diagnostics"):
+            self.diagnostics.restore(watched)
         self.diverged = {int(run): cause for run, cause in manifest["diverged"].items()}
         self.clock.restore(manifest["clock"])
         self.seconds_to_save = float(manifest["seconds"])
@@ -382,14 +398,3 @@ class Population:
         """Release the simulators."""
         self._environments.close()
         self._evaluator.close()
-
-
-def _check_count(name: str, value: object, *, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ConfigError(f"{name} is {value!r}; allowed is a whole number of at least {least}.")
-
-
-def _learner(algorithm: str, setting: Setting) -> TD3 | SAC:
-    if algorithm == "sac":
-        return SAC(setting)
-    return TD3(setting, critics=1 if algorithm == "ddpg" else 2)

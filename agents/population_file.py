@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from torch import Tensor
+
 import rl_acts
 from agents.checkpoint import CheckpointError
+from agents.executor import Learner
 from agents.learner import Member
 from agents.machine import versions
 
@@ -34,10 +37,18 @@ def facts_of(population: "Population") -> dict[str, Any]:
         "step": population.step,
         "updates": population.updates,
         "evaluations": population.evaluations,
+        "measured": population.measured,
+        "diagnostics": list(population.diagnostics.settings),
         "diverged": {str(run): cause for run, cause in population.diverged.items()},
         "clock": population.clock.seconds(),
         "versions": versions(),
     }
+
+
+def diagnostics_of(manifest: Mapping[str, Any]) -> dict[str, int | None]:
+    """Return the constructor's arguments for diagnostics; checkpoints from before there were any speak of none."""
+    every, probe = manifest.get("diagnostics", (None, None))
+    return {"diagnostics_every": every, "diagnostics_probe": probe}
 
 
 def member_to_json(member: Member) -> dict[str, Any]:
@@ -85,6 +96,25 @@ def check_place(folder: Path, manifest: Mapping[str, Any], device: str) -> None:
         raise CheckpointError(
             f"the checkpoint in {folder} was made with {', '.join(others)}; training cannot go on as it was."
         )
+
+
+def part_of(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with ``name.``, without that."""
+    prefix = f"{name}."
+    return {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
+
+
+def restore_learner(learner: Learner, stored: Mapping[str, Tensor]) -> None:
+    """Put the tensors of a checkpoint in place of a learner's.
+
+    Raises:
+        CheckpointError: They are of other networks.
+    """
+    own = learner.state()
+    if own.keys() != stored.keys() or any(own[name].shape != stored[name].shape for name in own):
+        raise CheckpointError("the checkpoint's networks are not those that its manifest describes.")
+    for name, tensor in stored.items():
+        own[name].copy_(tensor)
 
 
 def _canonical(activation: Any) -> str | list[str]:

@@ -3,6 +3,8 @@
 =========================  =================================================================
 ``run.json``               configuration, state, cause of failure, versions, hardware
 ``evaluations.csv``        one row per evaluation, appended; a kill can tear only the last
+``diagnostics.csv``        a row per number measured in the networks, appended by measurement
+``shapes.npz``             learnt activations as curves over time, if there are any
 ``progress.json``          where training is, rewritten about once a second
 ``policy.safetensors``     actor and critics at the end (with ``policy.json``)
 ``events.out.tfevents.*``  TensorBoard curves with Stable-Baselines3's tag names
@@ -28,6 +30,8 @@ from agents.files import read_json, write_json_atomically
 
 RUN_FILE = "run.json"
 EVALUATIONS_FILE = "evaluations.csv"
+DIAGNOSTICS_FILE = "diagnostics.csv"
+SHAPES_FILE = "shapes.npz"
 PROGRESS_FILE = "progress.json"
 LOG_FILE = "log.txt"
 CHECKPOINT_FOLDER = "checkpoint"
@@ -40,6 +44,8 @@ _SECONDS_BETWEEN_TRIES = 0.1
 _CLOCK_COLUMNS = ("wall_s", "act_s", "simulate_s", "learn_s", "evaluate_s")
 _FROM_AN_ATTEMPT = (
     EVALUATIONS_FILE,
+    DIAGNOSTICS_FILE,
+    SHAPES_FILE,
     PROGRESS_FILE,
     "policy.safetensors",
     "policy.json",
@@ -47,7 +53,7 @@ _FROM_AN_ATTEMPT = (
     "*.TXT",
     # Of writes that a kill cut short.
     f".{PROGRESS_FILE}",
-    *(f".{name}.*" for name in (RUN_FILE, "policy.safetensors", "policy.json")),
+    *(f".{name}.*" for name in (RUN_FILE, DIAGNOSTICS_FILE, SHAPES_FILE, "policy.safetensors", "policy.json")),
 )
 
 

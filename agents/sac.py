@@ -34,6 +34,20 @@ _LOG_STD_MIN, _LOG_STD_MAX = -20.0, 2.0
 _EPSILON = 1e-6
 
 
+def squashed_sample(output: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """Return actions ``(..., B, A)`` drawn from the policy and the logarithms of their densities ``(..., B)``.
+
+    Args:
+        output: Of the actor: means and logarithms of standard deviations, shape ``(..., B, 2 A)``.
+        noise: Standard normal numbers, shape ``(..., B, A)``.
+    """
+    mean, log_std = output.chunk(2, dim=-1)
+    log_std = log_std.clamp(_LOG_STD_MIN, _LOG_STD_MAX)
+    actions = torch.tanh(mean + log_std.exp() * noise)
+    gaussian = -0.5 * noise.square() - log_std - 0.5 * math.log(2.0 * math.pi)
+    return actions, (gaussian - (1.0 - actions.square() + _EPSILON).log()).sum(-1)
+
+
 class SAC:
     """P runs of SAC, each as if it were alone: losses are summed over runs, and nothing else joins them.
 
@@ -102,11 +116,7 @@ class SAC:
         self, observations: Tensor, noise: Tensor, uniforms: NetworkUniforms | None = None
     ) -> tuple[Tensor, Tensor]:
         """Return actions ``(P, B, A)`` and the logarithms of their densities ``(P, B)``."""
-        mean, log_std = self.actor(observations, uniforms=uniforms)[:, 0].chunk(2, dim=-1)
-        log_std = log_std.clamp(_LOG_STD_MIN, _LOG_STD_MAX)
-        actions = torch.tanh(mean + log_std.exp() * noise)
-        gaussian = -0.5 * noise.square() - log_std - 0.5 * math.log(2.0 * math.pi)
-        return actions, (gaussian - (1.0 - actions.square() + _EPSILON).log()).sum(-1)
+        return squashed_sample(self.actor(observations, uniforms=uniforms)[:, 0], noise)
 
     def update(
         self,

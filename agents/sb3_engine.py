@@ -14,12 +14,14 @@ from agents.clock import Clock
 from agents.config import RunConfig
 from agents.control import InterruptedRun
 from agents.device import resolve_device
+from agents.diagnostics_files import DiagnosticsWriter, interval
 from agents.divergence import check_array
 from agents.environment import make_training_environment
 from agents.evaluation import Evaluator
 from agents.models import WatchedAlgorithm, build_model
 from agents.run_folder import EvaluationWriter, write_progress
 from agents.sb3_policy import save_model
+from rl_acts.sb3 import DiagnosticsCallback
 
 _SECONDS_BETWEEN_PROGRESS = 1.0
 
@@ -46,15 +48,30 @@ def train(config: RunConfig, folder: Path, should_stop: Callable[[], bool] = lam
     model = build_model(config, environment, resolve_device(config.device), clock)
     model.set_logger(configure(str(folder), ["tensorboard"]))
     recorder = _Recorder(config, folder, clock, should_stop)
+    callbacks: list[BaseCallback] = [recorder]
+    every = interval(config.diagnostics_every, model.device)
+    if every is not None:
+        callbacks.append(_Diagnostics(every, config.diagnostics_probe, folder))
     clock.restart()
     try:
-        model.learn(config.steps, callback=recorder)
+        model.learn(config.steps, callback=callbacks)
         save_model(folder, model, config)
     finally:
         recorder.close()
         model.logger.close()
         environment.close()
     return {"steps_done": model.num_timesteps, "steps_per_s": recorder.steps_per_second()}
+
+
+class _Diagnostics(DiagnosticsCallback):
+    """Keeps what is measured in the run's folder too; the last step only if it is a multiple of the interval."""
+
+    def __init__(self, every: int, probe: int | None, folder: Path) -> None:
+        super().__init__(every, probe)
+        self._writer = DiagnosticsWriter(folder)
+
+    def on_measured(self) -> None:
+        self._writer.append(self.num_timesteps, self.measured)
 
 
 class _Recorder(BaseCallback):

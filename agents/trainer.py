@@ -13,6 +13,8 @@ from torch.utils.tensorboard import SummaryWriter
 from agents.checkpoint import CheckpointError, read_manifest
 from agents.config import RunConfig
 from agents.control import Control
+from agents.diagnostics_events import write_diagnosis, write_hyperparameters
+from agents.diagnostics_files import DiagnosticsWriter, interval, keep_until
 from agents.divergence import DivergedError
 from agents.evaluation import Evaluation
 from agents.files import write_bytes_atomically
@@ -49,6 +51,9 @@ def train_cohort(
     """
     resuming = checkpoint is not None and checkpoint_file(checkpoint).is_file()
     population = _loaded(configs, checkpoint) if resuming and checkpoint is not None else _new(configs)
+    every = interval(configs[0].diagnostics_every, population.device)
+    if population.diagnostics.settings != (every, configs[0].diagnostics_probe):
+        population.diagnose(every, configs[0].diagnostics_probe)
     control.resumed(population.step)
     cohort = _Cohort(population, configs, folders, checkpoint, control)
     try:
@@ -77,21 +82,28 @@ class _Cohort:
         self._complete = {run for run, folder in enumerate(folders) if population.step and has_policy(folder)}
         self._over = set(population.diverged)
         self._writers: dict[int, EvaluationWriter] = {}
+        self._diagnoses: dict[int, DiagnosticsWriter] = {}
         self._events: dict[int, SummaryWriter] = {}
         writing = sorted(set(range(len(folders))) - self._over - self._complete)
         for run in writing:
             _keep_rows(folders[run] / EVALUATIONS_FILE, population.evaluations)
+            keep_until(folders[run], population.measured)
         for run in writing:
+            self._diagnoses[run] = DiagnosticsWriter(folders[run])
             self._writers[run] = EvaluationWriter(folders[run], self._config.evaluation_episodes)
             begin = population.step + 1 if population.step else None
             self._events[run] = SummaryWriter(str(folders[run]), purge_step=begin)
+            if begin is None:
+                write_hyperparameters(self._events[run], configs[run])
         self._progress_due = self._checkpoint_due = 0.0
         self._plan_checkpoint()
 
     def train(self) -> None:
         population, steps = self._population, self._config.steps
         while not self._control.should_stop() and len(self._over) < len(self._folders):
-            if population.step >= self._next_evaluation():
+            if population.diagnostics.due(population.step) and population.measured != population.step:
+                self._measure()
+            elif population.step >= self._next_evaluation():
                 self._evaluate()
                 if population.step == steps and population.evaluations == self._evaluations():
                     self._finish()
@@ -119,7 +131,10 @@ class _Cohort:
 
     def _next_stop(self) -> int:
         step = self._population.step
-        return min(self._next_evaluation(), step + _STEPS_BETWEEN_EVENTS - step % _STEPS_BETWEEN_EVENTS)
+        until_due = self._population.diagnostics.steps_until_due(step) or _STEPS_BETWEEN_EVENTS
+        return min(
+            self._next_evaluation(), step + _STEPS_BETWEEN_EVENTS - step % _STEPS_BETWEEN_EVENTS, step + until_due
+        )
 
     def _between_steps(self) -> bool:
         if self._population.diverged.keys() - self._over:
@@ -142,6 +157,13 @@ class _Cohort:
                 self._writers[run].append(step, evaluation, seconds)
                 self._write_evaluation_events(run, step, evaluation)
         self._progress()
+
+    def _measure(self) -> None:
+        population = self._population
+        for run, diagnosis in population.measure().items():
+            if run not in self._over and run in self._diagnoses:
+                self._diagnoses[run].append(population.step, diagnosis)
+                write_diagnosis(self._events[run], population.step, diagnosis)
 
     def _write_evaluation_events(self, run: int, step: int, evaluation: Evaluation) -> None:
         self._events[run].add_scalar("eval/mean_reward", float(evaluation.returns.mean()), step)

@@ -112,6 +112,14 @@ def train(  # noqa: PLR0913 - each is an option of the command
     eval_episodes: Annotated[
         str | None, typer.Option("--eval-episodes", help="Episodes per evaluation. Default: 10.")
     ] = None,
+    diagnostics_every: Annotated[
+        str | None,
+        typer.Option(
+            "--diagnostics-every",
+            help="Steps between measurements of the networks: a number, never, or auto. Default: auto, 25,000 on a CPU "
+            "and never on a GPU.",
+        ),
+    ] = None,
     net_arch: Annotated[
         str | None, typer.Option("--net-arch", help="Widths of the hidden layers, as in 256,256.")
     ] = None,
@@ -139,6 +147,7 @@ def train(  # noqa: PLR0913 - each is an option of the command
             "--name": name,
             "--eval-every": eval_every,
             "--eval-episodes": eval_episodes,
+            "--diagnostics-every": diagnostics_every,
             "--net-arch": net_arch,
         }
     )
@@ -196,22 +205,48 @@ def report(
     formats: Annotated[
         str | None,
         typer.Option(
-            "--formats", help="Of the figures' files: png,svg,pdf. Default: all; png with more than 45 figures."
+            "--formats",
+            help="Of the figures' files: png,svg,pdf or none. Default: all; png with more than 45 figures.",
         ),
     ] = None,
 ) -> None:
     """Write the page about a study, and figures and tables beside it."""
-    from experiments.report import ReportError, write_report  # noqa: PLC0415 - it loads matplotlib, which no other command needs
+    from experiments.report import ReportError, write_figure, write_report  # noqa: PLC0415 - it loads what no other command needs
 
+    forms = None if formats is None else [] if formats == "none" else formats.split(",")
     try:
-        written = write_report(folder, out, formats=formats.split(",") if formats is not None else None, figure=figure)
+        if figure is None:
+            typer.echo(f"page      {write_report(folder, out, formats=forms)}")
+            return
+        for path in write_figure(folder, figure, out, formats=forms):
+            typer.echo(f"figure    {path}")
     except ReportError as error:
         raise InputError(str(error)) from error
-    for path in written:
-        typer.echo(f"{'page' if figure is None else 'figure':<10}{path}")
 
 
 app.command()(compare)
+
+
+@app.command(name="verify")
+def verify_report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The study's folder, or NAME_files/ of another page.")],
+) -> None:
+    """Recompute every published number from the raw files, and name what differs."""
+    from experiments.collect.errors import ReportError  # noqa: PLC0415 - with the next
+    from experiments.verify import verify  # noqa: PLC0415 - it loads what no other command needs
+
+    try:
+        found = verify(folder)
+    except ReportError as error:
+        raise InputError(str(error)) from error
+    for problem in found.problems:
+        typer.echo(f"differs   {problem}")
+    for note in found.notes:
+        typer.echo(f"note      {note}")
+    counted = f"{found.raw_files} raw files, {found.rows} evaluations, {found.published} published files"
+    typer.echo(f"{'differs' if found.problems else 'verified':9} {folder}: {counted}")
+    raise typer.Exit(EXIT_FAILED if found.problems else EXIT_DONE)
+
 
 benchmarks = typer.Typer(help="Measure cost, in turns within one sitting.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(benchmarks, name="bench")
@@ -354,6 +389,23 @@ def arms(  # noqa: PLR0913 - each is an option of the command
         typer.echo(bench_arms.bench_arms_table(settings, bench_options.names(forms), json_file, say), nl=False)
     except bench_updates.BenchError as error:
         raise typer.Exit(_fail(str(error), EXIT_FAILED)) from error
+
+
+@benchmarks.command("statistics")
+def statistics_(
+    *,
+    runs: Annotated[int, typer.Option("--runs", help="Of each task.")] = 10,
+    tasks: Annotated[int, typer.Option("--tasks", help="That are pooled.")] = 5,
+    points: Annotated[int, typer.Option("--points", help="Of the curve.")] = 200,
+    replicates: Annotated[int, typer.Option("--replicates", help="Bootstrap resamples.")] = 2000,
+    rounds: Annotated[int, typer.Option("--rounds", help="Turns that each contestant has.")] = 5,
+) -> None:
+    """Measure the intervals, curves and profiles of a page, beside rliable's where it is installed."""
+    from experiments import bench_statistics  # noqa: PLC0415 - NumPy, which most commands do without
+
+    settings = bench_statistics.StatisticsSettings(runs, tasks, points, replicates, rounds)
+    say = partial(typer.echo, err=True)
+    typer.echo(bench_statistics.bench_statistics_table(settings, say), nl=False)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

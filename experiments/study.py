@@ -51,6 +51,7 @@ class Study:
     arms: list[Arm]
     steps: int
     evaluation: Mapping[str, int]
+    diagnostics: Mapping[str, int | str | None]
     hyperparameters: Mapping[str, Mapping[str, Any]]
     primary: list[list[str]]
     margin: float
@@ -86,6 +87,8 @@ class Study:
             hyperparameters=self.hyperparameters[algorithm],
             device=self.device,
             engine=self.engine,
+            diagnostics_every=self.diagnostics["every"],
+            diagnostics_probe=self.diagnostics["probe"],
         )
 
     def to_json(self, command: str) -> dict[str, Any]:
@@ -98,10 +101,10 @@ class Study:
 
 
 def config_hash(config: RunConfig) -> str:
-    """Return a digest of everything that defines a run's numbers; where it computes is not among it."""
+    """Return a digest of everything that defines a run's numbers; where it computes and is measured is not among it."""
     plain = config.to_json()
-    for place in ("device", "threads"):
-        del plain[place]
+    for name in ("device", "threads", "diagnostics_every", "diagnostics_probe"):
+        del plain[name]
     if config.engine == "sb3":
         # The digests in folders from before there was a choice do not know the field.
         del plain["engine"]
@@ -151,6 +154,7 @@ def _resolved(keys: StudyKeys) -> Study:
         arms=arms,
         steps=keys.steps,
         evaluation={"every": _every(keys), "episodes": keys.evaluation.episodes},
+        diagnostics={"every": keys.diagnostics.every, "probe": keys.diagnostics.probe},
         hyperparameters={
             name: resolve_hyperparameters(name, keys.hyperparameters.get(name, {})) for name in keys.algorithms
         },

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from agents.config import ENGINES
+from agents.config import AUTO, ENGINES
 from agents.hyperparameters import ALGORITHMS
 from envs import check_task
 from experiments.arms import arm_name, canonical_activation, check_name
@@ -23,6 +23,15 @@ def _whole(given: Any) -> int:
     if not number or not float(given).is_integer() or not 1 <= given <= _LARGEST:
         raise ValueError(f"{given!r} is not allowed; allowed is a whole number of at least 1, such as 100_000 or 1e5")
     return int(given)
+
+
+def _interval(given: Any) -> int | str | None:
+    if given in {AUTO, "never", None}:
+        return None if given == "never" else given
+    try:
+        return _whole(given)
+    except ValueError:
+        raise ValueError(f"{given!r} is not allowed; allowed is auto, never, or a whole number of at least 1") from None
 
 
 def _positive(given: Any) -> float:
@@ -142,6 +151,13 @@ class EvaluationKeys(_Strict):
     episodes: Whole = 10
 
 
+class DiagnosticsKeys(_Strict):
+    """When the networks are measured, and on how many rows."""
+
+    every: Annotated[int | str | None, BeforeValidator(_interval)] = AUTO
+    probe: Whole | None = None
+
+
 class ArmKeys(_Strict):
     """One choice of activations."""
 
@@ -175,6 +191,7 @@ class StudyKeys(_Strict):
     seeds: Seeds
     steps: Whole
     evaluation: EvaluationKeys = EvaluationKeys()
+    diagnostics: DiagnosticsKeys = DiagnosticsKeys()
     hyperparameters: Annotated[dict[str, dict[str, Any]], BeforeValidator(_hyperparameters)] = {}
     primary: Annotated[list[list[Text]], BeforeValidator(_pairs)] = []
     margin: Annotated[float, BeforeValidator(_positive)] = 0.05
@@ -194,7 +211,11 @@ def problems_of(error: ValidationError) -> list[Problem]:
 def _problem(kind: str, location: Location, message: str, context: dict[str, Any]) -> Problem:
     key = str(location[-1])
     if kind == "extra_forbidden":
-        holders: dict[str, type[BaseModel]] = {"arms": ArmKeys, "evaluation": EvaluationKeys}
+        holders: dict[str, type[BaseModel]] = {
+            "arms": ArmKeys,
+            "evaluation": EvaluationKeys,
+            "diagnostics": DiagnosticsKeys,
+        }
         holder = holders.get(str(location[0]), StudyKeys)
         return Problem(location, unknown_key(key, list(holder.model_fields)))
     if kind == "missing":

@@ -19,6 +19,7 @@ _LOCATIONS: Mapping[str, Location] = {
     "--steps": ("steps",),
     "--eval-every": ("evaluation", "every"),
     "--eval-episodes": ("evaluation", "episodes"),
+    "--diagnostics-every": ("diagnostics", "every"),
     "--name": ("name",),
 }
 _TEXTS = {"--algo", "--env", "--seeds", "--name"}

@@ -40,7 +40,9 @@ if TYPE_CHECKING:
 else:
     _Base = object
 
-__all__ = ["SACPolicy", "TD3Policy"]
+from rl_acts._sb3_diagnostics import DiagnosticsCallback
+
+__all__ = ["DiagnosticsCallback", "SACPolicy", "TD3Policy"]
 
 _ACTIVATION_LR = Parameter("activation_lr", 3e-4, Real(other=1e-3, minimum=0.0), "learning rate of learnt activations")
 

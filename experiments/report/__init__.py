@@ -2,13 +2,13 @@
 
 The data go one way, each step a pure function of the one before:
 
-    study.json, run folders -> experiments.collect -> experiments.analysis -> figures.py, tables.py -> page.py
+    study.json, run folders -> experiments.collect -> experiments.analysis -> charts and tables -> page and files
 
-Read first: write.py (the steps), page.py (the page), outputs.py (which files are written).
+Read first: write.py (the steps), chart.py (what a figure is), catalogue.py (which there are).
 Matplotlib is imported only when a report is made.
 """
 
 from experiments.collect.errors import ReportError
-from experiments.report.write import write_report
+from experiments.report.write import write_figure, write_report
 
-__all__ = ["ReportError", "write_report"]
+__all__ = ["ReportError", "write_figure", "write_report"]

@@ -1,5 +1,6 @@
 """Tables as files: CSV with every column in full precision, Markdown and LaTeX as the page shows them."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from experiments.report.files import csv_bytes
@@ -20,7 +21,7 @@ def csv(table: Table) -> bytes:
 def markdown(table: Table) -> bytes:
     """The columns of the page as a pipe table, numbers to the right."""
     head, right, rows = _seen(table)
-    escaped = [[" ".join(text.split()).replace("|", r"\|") for text in line] for line in (head, *rows)]
+    escaped = [[_one_line(text).replace("|", r"\|") for text in line] for line in (head, *rows)]
     rule = ["---:" if number else "---" for number in right]
     return "".join(f"| {' | '.join(line)} |\n" for line in (escaped[0], rule, *escaped[1:])).encode()
 
@@ -47,4 +48,9 @@ def _seen(table: Table) -> tuple[list[str], list[bool], Sequence[Sequence[str]]]
 
 
 def _escaped(text: str) -> str:
-    return "".join(_LATEX.get(sign, sign) for sign in " ".join(text.split()))
+    return "".join(_LATEX.get(sign, sign) for sign in _one_line(text))
+
+
+def _one_line(text: str) -> str:
+    # The thin spaces within numbers stay as they are.
+    return re.sub(r"[ \t\r\n]+", " ", text).strip()

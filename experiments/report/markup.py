@@ -50,7 +50,7 @@ def table(content: Table) -> str:
     )
     return (
         f'<div class="table">\n<div class="exports">\n{exports}\n</div>\n'
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{title}">\n'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="Table: {title}">\n'
         f'<table data-stem="{escape(content.stem)}">\n<caption>{title}</caption>\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n</div>\n</div>"
     )

@@ -77,7 +77,7 @@ def build(analysis: Analysis, content: Content, made: Made) -> str:
         arm_colours="\n".join(f".c{index} {{ --c: var(--arm-{index}); }}" for index in range(len(LIGHT))),
         part_colours="\n".join(f".part{index} {{ fill: {colour}; }}" for index, colour in enumerate(PART_COLOURS)),
     )
-    script = _part("page.js")
+    script = f"{_part('figures.js')}\n\n{_part('page.js')}"
     return Template(_part("page.html")).substitute(
         title=escape(study.name),
         css=css,
@@ -98,11 +98,20 @@ def build(analysis: Analysis, content: Content, made: Made) -> str:
                 *(text for *_, text in words if text),
             ]
         ),
-        figures_folder=escape(made.figures),
-        tables_folder=escape(made.tables),
-        formats=joined([form.upper() for form in made.formats]) if made.formats else "none were asked for",
+        where=_where(made),
         page_command=escape(made.command),
     )
+
+
+def _where(made: Made) -> str:
+    """Where the files beside the page are."""
+    figures = joined([form.upper() for form in made.formats])
+    lie = (
+        f"Figures are beside this page in <code>{escape(made.figures)}/</code> ({figures}), tables"
+        if figures
+        else "Tables"
+    )
+    return f"{lie} with every run in <code>{escape(made.tables)}/</code> (CSV, Markdown and LaTeX)."
 
 
 def page_command(study_dir: Path, out: Path | None) -> str:
