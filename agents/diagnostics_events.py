@@ -55,4 +55,4 @@ def write_hyperparameters(events: SummaryWriter, config: RunConfig) -> None:
     plain = {name: value if isinstance(value, int | float | str) else str(value) for name, value in given.items()}
     writer = cast("FileWriter", events.file_writer)
     for summary in hparams(plain, {"eval/mean_reward": 0.0}):  # type: ignore[no-untyped-call]
-        writer.add_summary(summary)  # type: ignore[no-untyped-call]
+        writer.add_summary(summary)
