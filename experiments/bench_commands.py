@@ -176,3 +176,20 @@ def diagnostics(  # noqa: PLR0913 - each is an option of the command
         task, algorithms, bench_options.names(activations), runs, width, every, probe, rounds, device
     )
     typer.echo(bench_diagnostics.bench_diagnostics_table(settings, partial(typer.echo, err=True)), nl=False)
+
+
+@benchmarks.command("statistics")
+def statistics_(
+    *,
+    runs: Annotated[int, typer.Option("--runs", help="Of each task.")] = 10,
+    tasks: Annotated[int, typer.Option("--tasks", help="That are pooled.")] = 5,
+    points: Annotated[int, typer.Option("--points", help="Of the curve.")] = 200,
+    replicates: Annotated[int, typer.Option("--replicates", help="Bootstrap resamples.")] = 2000,
+    rounds: Annotated[int, typer.Option("--rounds", help="Turns that each contestant has.")] = 5,
+) -> None:
+    """Measure the intervals, curves and profiles of a page, beside rliable's where it is installed."""
+    from experiments import bench_statistics  # noqa: PLC0415 - NumPy, which most commands do without
+
+    settings = bench_statistics.StatisticsSettings(runs, tasks, points, replicates, rounds)
+    say = partial(typer.echo, err=True)
+    typer.echo(bench_statistics.bench_statistics_table(settings, say), nl=False)

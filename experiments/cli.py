@@ -223,6 +223,28 @@ def report(
 
 app.command()(compare)
 
+
+@app.command(name="verify")
+def verify_report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The study's folder, or NAME_files/ of another page.")],
+) -> None:
+    """Recompute every published number from the raw files, and name what differs."""
+    from experiments.collect.errors import ReportError  # noqa: PLC0415 - with the next
+    from experiments.verify import verify  # noqa: PLC0415 - it loads what no other command needs
+
+    try:
+        found = verify(folder)
+    except ReportError as error:
+        raise InputError(str(error)) from error
+    for problem in found.problems:
+        typer.echo(f"differs   {problem}")
+    for note in found.notes:
+        typer.echo(f"note      {note}")
+    counted = f"{found.raw_files} raw files, {found.rows} evaluations, {found.published} published files"
+    typer.echo(f"{'differs' if found.problems else 'verified':9} {folder}: {counted}")
+    raise typer.Exit(EXIT_FAILED if found.problems else EXIT_DONE)
+
+
 app.add_typer(benchmarks, name="bench")
 
 

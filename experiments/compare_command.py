@@ -103,7 +103,7 @@ def compare(  # noqa: PLR0913 - each is an option of the command
         written = write_analysis(analyse(collection), outputs(out.parent, checked_page(out)), _command(context.obj))
     except ReportError as error:
         raise InputError(str(error)) from error
-    typer.echo(f"page      {written[0]}")
+    typer.echo(f"page      {written}")
 
 
 def _pairs(entries: Sequence[str]) -> tuple[tuple[str, str], ...]:

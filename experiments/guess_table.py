@@ -82,7 +82,7 @@ def _common(places: Sequence[str]) -> str:
 def _how(members: Sequence[Named]) -> str:
     found: dict[str, list[str]] = defaultdict(list)
     for name in ("task", "algorithm", "arm", "seed"):
-        origins = dict.fromkeys(entry.log.guess.how.get(name, "nothing") for entry in members)
+        origins = dict.fromkeys(entry.log.guess.how.get(name, "nothing, so made up") for entry in members)
         found[" or ".join(origins)].append(name)
     return "; ".join(f"{', '.join(names)}: {origin}" for origin, names in found.items())
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from experiments.analysis.comparison import Comparison, MeanTests, Scope, Score
+from experiments.analysis.comparison import ALPHA, Comparison, MeanTests, Scope, Score
 from experiments.analysis.margin import Unit
 from experiments.analysis.pairs import pairs, scopes, single_tasks
 from experiments.analysis.results import ArmResult, Group
@@ -140,9 +140,15 @@ def _comparison(study: Study, strata: Sequence[_Stratum], units: Units, score: S
         family=1,
         corrected=found.value,
         reachable=smallest,
-        margin=_margin(study, strata, units),
+        margin=None if _tasks_differ(a, b) else _margin(study, strata, units),
         means=_mean_tests(a[0], b[0]) if len(strata) == 1 else None,
     )
+
+
+def _tasks_differ(a: Sequence[FloatArray], b: Sequence[FloatArray]) -> bool:
+    """Whether one of several strata differs by itself: gains and losses that cancel out are no equality."""
+    alone = [sg.rank_test([one], [other], generator("alone")) for one, other in zip(a, b, strict=True)]
+    return len(alone) > 1 and min(found.value for found in alone) <= ALPHA
 
 
 def _scores(arms: Sequence[ArmResult], score: Score) -> list[FloatArray]:

@@ -87,7 +87,8 @@ class Comparison:
         family: number of comparisons that the correction covers.
         corrected: p value after correction: Holm's if primary, else Benjamini and Hochberg's.
         reachable: smallest corrected p value: what it would be if every comparison reached its smallest.
-        margin: largest difference that counts as equal, in the unit of the values; None where there is none.
+        margin: largest difference that counts as equal, in the unit of the values; None where there is none, or where
+            one of several strata differs by itself (rank test at 5 %), so that their mean says nothing.
         means: classical tests; None with several strata.
     """
 

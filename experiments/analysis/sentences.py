@@ -26,7 +26,8 @@ def evidence(c: Comparison) -> str:
     """The numbers behind a comparison of final scores."""
     kind = "final score" if len(c.scope.strata) == 1 else "normalised final score"
     scores = f"{kind} {number(c.value_a)} against {number(c.value_b)}, " if np.isfinite(c.value_a) else ""
-    return f"{scores}{_chance(c)}, {_p_value(c)}"
+    corrected = f" after correction for {c.family} comparisons" if c.family > 1 else ""
+    return f"{scores}{_chance(c)}, {_p_value(c)}{corrected}"
 
 
 def _end(c: Comparison) -> str:
@@ -44,13 +45,15 @@ def _way(final: Comparison, area: Comparison | None) -> str:
     """Area under the curve, in relation to the end."""
     if area is None:
         return ""
+    # Its p value is corrected together with the one of the end, where that is said.
+    numbers = f"(probability of improvement {area.improvement:.2f}, {_p_value(area)})"
     if not area.established:
         open_end = not final.established and not final.equivalent
         start = "nor is it" if open_end else "no difference is established"
-        return f"{start} on area under the curve ({_chance(area)}, {_p_value(area)})"
+        return f"{start} on area under the curve {numbers}"
     same = final.established and (final.improvement > 0.5) == (area.improvement > 0.5)
     link = "and" if same else "but"
-    return f"{link} {area.a} is {_better(area)} on area under the curve ({_chance(area)}, {_p_value(area)})"
+    return f"{link} {area.a} is {_better(area)} on area under the curve {numbers}"
 
 
 def _better(c: Comparison) -> str:
@@ -66,8 +69,7 @@ def _chance(c: Comparison) -> str:
 
 
 def _p_value(c: Comparison) -> str:
-    corrected = f" after correction for {c.family} comparisons" if c.family > 1 else ""
-    return f"p = {p_text(c.corrected)}{corrected}".replace("p = below", "p below")
+    return f"p = {p_text(c.corrected)}".replace("p = below", "p below")
 
 
 def _reached(c: Comparison, groups: Sequence[Group]) -> str:

@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from agents.run_folder import run_path
+from experiments.collect.bench import Cost, read_costs
+from experiments.collect.diagnostics import Diagnostics, read_diagnostics
 from experiments.collect.errors import ReportError
 from experiments.collect.evaluations import Evaluations, read_evaluations
 from experiments.collect.plan import Study, read_study
@@ -29,6 +31,7 @@ class Run:
     `returns_kind` is "evaluation" for a deterministic policy in episodes of its own, "training" for the episodes that
     it learnt from; runs of one Collection are all of one kind. `source` is the raw file, relative to the folder that
     was read, `more_sources` are the further files of a run that was logged in pieces. `format` is who wrote it.
+    `diagnostics` is what was measured in its networks; None where nothing was.
     """
 
     task: str
@@ -50,6 +53,7 @@ class Run:
     source: str = ""
     more_sources: tuple[str, ...] = ()
     format: str = "rl_acts"
+    diagnostics: Diagnostics | None = None
 
     @property
     def label(self) -> str:
@@ -69,11 +73,15 @@ class Run:
 
 @dataclass(frozen=True)
 class Collection:
-    """A study's plan, all its planned runs in order (missing ones too), and notes about odd files."""
+    """A study's plan, all its planned runs in order (missing ones too), and notes about odd files.
+
+    `costs` is what each (algorithm, arm) costs a training step, where that was measured apart from the study.
+    """
 
     study: Study
     runs: tuple[Run, ...]
     notes: tuple[str, ...]
+    costs: Mapping[tuple[str, str], Cost] = field(default_factory=dict)
 
 
 def collect(study_dir: Path) -> Collection:
@@ -104,7 +112,8 @@ def read_collection(study_dir: Path) -> Collection:
         for seed in arm.seeds
     )
     notes.extend(_strangers(study_dir, runs))
-    return Collection(study, runs, tuple(notes))
+    costs = read_costs(study_dir, study, notes)
+    return Collection(study, runs, tuple(notes), costs)
 
 
 def lone_run(folder: Path, place: str, notes: list[str]) -> Run:
@@ -159,6 +168,7 @@ def _run(folder: Path, place: str, key: tuple[str, str, str, int], record: dict[
         versions=_texts(record.get("versions")),
         hardware=_texts(record.get("hardware")),
         source=f"{place}/evaluations.csv",
+        diagnostics=read_diagnostics(folder, place, notes),
     )
 
 

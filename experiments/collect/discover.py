@@ -171,6 +171,9 @@ def _folder(path: Path, place: str, entries: Iterable[os.DirEntry[str]], found: 
 def _runs(folders: Sequence[_Folder]) -> Iterator[RunFiles]:
     """Folders of logs put together to runs, in order of places."""
     by_path = {folder.path: folder for folder in folders}
+    for folder in folders:
+        _hand_over_named_monitors(folder, by_path)
+    folders = list(by_path.values())
     settings: dict[Path, list[Path]] = {}
     homes: dict[Path, list[_Folder]] = {}
     for folder in folders:
@@ -185,6 +188,23 @@ def _runs(folders: Sequence[_Folder]) -> Iterator[RunFiles]:
         else:
             for member in members:
                 yield _run(member, [member], settings)
+
+
+def _hand_over_named_monitors(folder: _Folder, by_path: dict[Path, _Folder]) -> None:
+    """Give files such as ``seed_5.monitor.csv`` to the run ``seed_5`` beside them, whether or not it has a folder.
+
+    Environments that one run steps side by side have numbers instead: ``0.monitor.csv``, ``1.monitor.csv``.
+    """
+    kept = []
+    for path, source in folder.files.pop("monitor", []):
+        name = path.name.split(".monitor.csv")[0]
+        if name.isdecimal() or path.name.startswith("monitor.csv") or path.parent != folder.path:
+            kept.append((path, source))
+        else:
+            run = by_path.setdefault(folder.path / name, _Folder(folder.path / name, f"{folder.place}/{name}"))
+            run.files.setdefault("monitor", []).append((path, source))
+    if kept:
+        folder.files["monitor"] = [*kept, *folder.files.get("monitor", [])]
 
 
 def _home(path: Path, root: Path) -> Path:

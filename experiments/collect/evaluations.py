@@ -100,6 +100,8 @@ def read_evaluations(path: Path, place: str, notes: list[str]) -> Evaluations:
 def _numbers(header: list[str], rows: list[list[str]], place: str, notes: list[str]) -> tuple[FloatArray, IntArray]:
     """Rows [E, 7]: step, return_mean, CLOCK_COLUMNS; lines [E]. A row that goes back replaces those from there."""
     columns = [header.index(name) if name in header else None for name in ("step", "return_mean", *CLOCK_COLUMNS)]
+    if (table := _orderly(len(header), rows, columns)) is not None:
+        return table, np.arange(2, len(rows) + 2)
     kept: list[list[float]] = []
     lines: list[int] = []
     for number, row in enumerate(rows, start=2):
@@ -120,3 +122,19 @@ def _numbers(header: list[str], rows: list[list[str]], place: str, notes: list[s
         kept.append(values)
         lines.append(number)
     return np.array(kept, dtype=np.float64).reshape(len(kept), len(columns)), np.array(lines, dtype=np.int64)
+
+
+def _orderly(width: int, rows: list[list[str]], columns: list[int | None]) -> FloatArray | None:
+    """The rows [E, 7] where nothing is odd, several times faster than one by one; None otherwise."""
+    if not rows or any(len(row) != width for row in rows):
+        return None
+    cells = list(zip(*rows, strict=True))
+    table = np.full((len(rows), len(columns)), np.nan)
+    try:
+        for index, column in enumerate(columns):
+            if column is not None:
+                table[:, index] = list(map(float, cells[column]))
+    except ValueError:
+        return None
+    steps = table[:, 0]
+    return table if np.isfinite(steps).all() and steps[0] >= 0 and (np.diff(steps) > 0).all() else None

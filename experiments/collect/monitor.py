@@ -43,6 +43,8 @@ def read_monitors(paths: Sequence[Path], sources: Sequence[str], notes: list[str
     Returns:
         The episodes, None without any; and the environment's id, None where no file names one.
     """
+    if len(paths) > 1:
+        notes.append(f"{sources[0]} and {len(paths) - 1} more: taken as environments of one run, stepped side by side")
     files = [_read(path, source, notes) for path, source in zip(paths, sources, strict=True)]
     task = next((file.header["env_id"] for file in files if isinstance(file.header.get("env_id"), str)), None)
     entries = [(start + t, r, length, line, index) for index, file in enumerate(files)

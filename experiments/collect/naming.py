@@ -1,16 +1,18 @@
 """Names of runs that are to be compared: no two alike, and nothing pooled that only happens to be called the same."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from experiments.collect.collection import ReturnsKind
 from experiments.collect.log import Log
 
 UNKNOWN = "unknown"
+_ROUNDING = 1e-6
 _RECORDED = ("saved model", "rl-zoo3's settings", "CleanRL's hyperparameters")
 Key: TypeAlias = tuple[str, str, str, int]
 
@@ -88,30 +90,48 @@ def _apart(found: Sequence[Named], origins: Sequence[str], *, same_seed: bool) -
 
 
 def _without_copies(found: Sequence[Named], kind: ReturnsKind, notes: list[str]) -> list[Named]:
-    kept: list[Named] = []
-    alike: dict[tuple[object, ...], list[tuple[Named, np.ndarray]]] = defaultdict(list)
-    for entry in found:
+    alike: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    curves: dict[int, npt.NDArray[np.float64]] = {}
+    for index, entry in enumerate(found):
         steps, returns = _curve(entry.log, kind)
+        finite = returns[np.isfinite(returns)]
         # A curve of one value, such as the most that a task gives, is no sign of being the same run.
-        if np.unique(returns[np.isfinite(returns)]).size > 1:
-            others = alike[entry.task, entry.algorithm, steps.tobytes()]
-            twin = next((other for other, curve in others if _is_copy(entry, other, returns, curve)), None)
-            if twin is not None:
-                notes.append(f"{entry.log.place}: a copy of {twin.log.place}, with the same curve; left out")
-                continue
-            others.append((entry, returns))
-        kept.append(entry)
-    return kept
+        if finite.size and finite.min() < finite.max():
+            alike[entry.task, entry.algorithm, steps.tobytes()].append(index)
+            curves[index] = returns
+    twins: dict[int, int] = {}
+    for group in alike.values():
+        for a, b in _near(group, curves):
+            first, second = min(a, b), max(a, b)
+            if first not in twins and second not in twins and _may_be_copies(found[first], found[second]):
+                twins[second] = first
+    notes.extend(
+        f"{found[index].log.place}: a copy of {found[twin].log.place}, with the same curve; left out"
+        for index, twin in sorted(twins.items())
+    )
+    return [entry for index, entry in enumerate(found) if index not in twins]
 
 
-def _is_copy(a: Named, b: Named, returns: np.ndarray, others: np.ndarray) -> bool:
-    # Event files hold 32 bit. Two runs of one program with different seeds are two runs, however alike.
-    if not (a.log.format != b.log.format or a.seed == b.seed or min(a.seed, b.seed) < 0):
-        return False
-    return bool(np.allclose(returns, others, rtol=1e-6, atol=0.0, equal_nan=True))
+def _near(group: Sequence[int], curves: Mapping[int, npt.NDArray[np.float64]]) -> Iterator[tuple[int, int]]:
+    """Pairs of equal curves, up to the rounding to 32 bit of event files."""
+    # Equal curves have equal means, so those that are far apart in order of means need no comparing.
+    means = [float(np.mean(curves[index][np.isfinite(curves[index])])) for index in group]
+    sizes = [float(np.max(np.abs(curves[index][np.isfinite(curves[index])]))) for index in group]
+    order = np.argsort(means, kind="stable")
+    for position, one in enumerate(order):
+        for other in order[position + 1 :]:
+            if means[other] - means[one] > _ROUNDING * (sizes[one] + sizes[other]):
+                break
+            if np.allclose(curves[group[one]], curves[group[other]], rtol=_ROUNDING, atol=0.0, equal_nan=True):
+                yield group[one], group[other]
 
 
-def _curve(log: Log, kind: ReturnsKind) -> tuple[np.ndarray, np.ndarray]:
+def _may_be_copies(a: Named, b: Named) -> bool:
+    """Two runs of one program with different seeds are two runs, however alike."""
+    return a.log.format != b.log.format or a.seed == b.seed or min(a.seed, b.seed) < 0
+
+
+def _curve(log: Log, kind: ReturnsKind) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     if log.run is not None:
         return log.run.evaluations.steps, log.run.evaluations.returns
     return log.series[kind].steps, log.series[kind].returns

@@ -8,7 +8,7 @@ from experiments.analysis.results import Analysis, ArmResult
 from experiments.report.chart import Chart
 from experiments.report.learnt import LEARNT
 from experiments.report.overall import OVERALL, control
-from experiments.report.per_task import PER_TASK
+from experiments.report.per_task import PER_TASK, Facts
 from experiments.report.style import Looks
 from experiments.statistics.intervals import coverage
 from experiments.text import joined
@@ -77,7 +77,7 @@ def looks(analysis: Analysis, order: Sequence[str]) -> Looks:
 
 def charts(analysis: Analysis, order: Sequence[str]) -> Iterator[Chart]:
     """All charts, by kind in the order of HEADINGS."""
-    returns = analysis.collection.study.returns_text
+    facts = Facts(analysis.collection.study.returns_text, analysis.collection.costs)
     for kind in HEADINGS:
         found: list[Chart | None] = []
         if kind in OVERALL:
@@ -88,9 +88,9 @@ def charts(analysis: Analysis, order: Sequence[str]) -> Iterator[Chart]:
         elif kind in PER_TASK:
             for group in analysis.groups:
                 ranked = sorted(group.arms, key=lambda arm: order.index(arm.arm))
-                found.append(PER_TASK[kind](group, ranked, returns))
+                found.append(PER_TASK[kind](group, ranked, facts))
         elif kind in LEARNT:
-            found.extend(LEARNT[kind](group, order) for group in analysis.groups)
+            found.extend(chart for group in analysis.groups for chart in LEARNT[kind](group, order))
         elif kind == "control":
             found.extend(control(pair) for pair in analysis.controls)
         yield from (chart for chart in found if chart)
@@ -133,6 +133,13 @@ def _how(analysis: Analysis, *, crowded: bool) -> dict[str, str]:
         if crowded
         else ""
     )
+    cost = (
+        "Up is better, left is cheaper: the time of a whole training step, measured in turns by `bench arms`; lines "
+        "are the interval of the score, and the least and most of the rounds."
+        if analysis.collection.costs
+        else "Up is better, right is faster. Lines: interval of the score, and 5 to 95 % of the stretches between "
+        f"evaluations.{order}"
+    )
     reference = joined(list(dict.fromkeys(aggregate.reference for aggregate in analysis.aggregates)))
     unit = f"Scores are normalised: 0 is an untrained policy, 1 the final score of {reference}."
     return {
@@ -149,9 +156,13 @@ def _how(analysis: Analysis, *, crowded: bool) -> dict[str, str]:
         f"Line: {band}.",
         "thresholds": "Share of the runs that have reached a return, by Kaplan and Meier: runs that never do count "
         "until their end.",
-        "cost": f"Up is better, right is faster. Lines: intervals.{order}",
-        "shapes": "What the activation has become: solid at the end of training, dotted at its beginning.",
-        "diagnostics": "Median over seeds, with the range from smallest to largest.",
+        "cost": cost,
+        "shapes": "What learnt activations have become, mean over seeds: at the last measurement with the range over "
+        "all units and seeds, and dotted at the first.",
+        "diagnostics": "Median over seeds, with the range from smallest to largest; a layer's measures are averaged "
+        "over the hidden layers. Dormancy does not compare activations with different tails: read it beside the units "
+        "without gradient. Definitions are in rl_acts/diagnostics; every measure of every layer is in "
+        "tables/diagnostics.csv.",
         "control": "Two disjoint halves of one arm's own seeds, through the same pipeline: what is found here is luck.",
         "throughput": f"Every dot is a seed. Tall bar: median. Line: slowest to fastest.{hint}{order}",
         "time_shares": f"Mean over the runs of an arm.{hint}",
@@ -168,5 +179,8 @@ def _why_not(analysis: Analysis) -> dict[str, str]:
     if not analysis.controls:
         why["control"] = "Not drawn: two halves of the control need at least four runs of it."
     if any(arm.throughput and arm.throughput.company > 1 for group in analysis.groups for arm in group.arms):
-        why["cost"] = "Not drawn: runs of different arms shared one clock, which tells no arm's cost."
+        why["cost"] = (
+            "Not drawn: runs of different arms shared one clock, which tells no arm's cost. `python -m experiments "
+            "bench arms --activations ... --json DIR/bench_arms.json` measures it for this figure."
+        )
     return why

@@ -12,7 +12,7 @@ from experiments.report.files import write_bytes
 
 MANIFEST = "report_files.json"
 # Only such names are ever removed, whatever a manifest says.
-_OURS = re.compile(r"(figures/[^/\\]+\.(png|svg|pdf)|tables/[^/\\]+\.(csv|md|tex)|collected\.parquet)")
+_OURS = re.compile(r"(figures/[^/\\]+\.(png|svg|pdf)|tables/[^/\\]+\.(csv|md|tex)|collected\.parquet|provenance\.json)")
 
 
 @dataclass(frozen=True)

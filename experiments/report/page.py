@@ -77,7 +77,7 @@ def build(analysis: Analysis, content: Content, made: Made) -> str:
         arm_colours="\n".join(f".c{index} {{ --c: var(--arm-{index}); }}" for index in range(len(LIGHT))),
         part_colours="\n".join(f".part{index} {{ fill: {colour}; }}" for index, colour in enumerate(PART_COLOURS)),
     )
-    script = _part("page.js")
+    script = f"{_part('figures.js')}\n\n{_part('page.js')}"
     return Template(_part("page.html")).substitute(
         title=escape(study.name),
         css=css,

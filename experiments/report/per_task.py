@@ -1,10 +1,12 @@
 """Charts of a task with an algorithm: pure functions from results to `Chart`, None where there is nothing to draw."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from experiments.analysis.results import ArmResult, Group, Threshold
+from experiments.collect.bench import Cost
 from experiments.collect.collection import ENDED_BADLY, Run
 from experiments.collect.evaluations import PARTS
 from experiments.report.chart import Axis, Chart, Line, Lines, Panel, Point, Points, Row, Rows, Shares
@@ -13,7 +15,20 @@ from experiments.statistics.arrays import FloatArray
 from experiments.text import count, joined, number
 
 
-def learning_curve(group: Group, arms: Sequence[ArmResult], returns: str) -> Chart:
+@dataclass(frozen=True)
+class Facts:
+    """What charts of tasks need beside their group.
+
+    Attributes:
+        returns: what a return is, for the axis.
+        costs: as in `Collection`.
+    """
+
+    returns: str
+    costs: Mapping[tuple[str, str], Cost]
+
+
+def learning_curve(group: Group, arms: Sequence[ArmResult], facts: Facts) -> Chart:
     """Return over environment steps: IQM, band, every seed as a faint line."""
     lines = []
     for arm in arms:
@@ -28,11 +43,11 @@ def learning_curve(group: Group, arms: Sequence[ArmResult], returns: str) -> Cha
         lines.append(Line(arm.arm, x, y, low, high, tuple(runs), ends=_bad_ends(arm)))
     ends = [f"{arm.arm} {number(arm.curve.centre[-1])}" for arm in arms if arm.curve]
     text = f"return over environment steps. {_last_points(ends)}"
-    panel = Lines(group.heading, Axis("environment steps", "steps"), Axis(returns), tuple(lines))
+    panel = Lines(group.heading, Axis("environment steps", "steps"), Axis(facts.returns), tuple(lines))
     return _chart("learning_curve", group, text, panel)
 
 
-def wall_clock(group: Group, arms: Sequence[ArmResult], returns: str) -> Chart | None:
+def wall_clock(group: Group, arms: Sequence[ArmResult], facts: Facts) -> Chart | None:
     """Return over training time without evaluation."""
     timed = [(arm.arm, arm.clock_curve) for arm in arms if arm.clock_curve]
     if not timed:
@@ -41,10 +56,10 @@ def wall_clock(group: Group, arms: Sequence[ArmResult], returns: str) -> Chart |
     lines = tuple(Line(arm, curve.x / seconds, curve.centre, curve.low, curve.high) for arm, curve in timed)
     text = f"return over training time. {_last_points([f'{arm} {number(curve.centre[-1])}' for arm, curve in timed])}"
     axis = Axis(f"training time in {unit}, without evaluation")
-    return _chart("wall_clock", group, text, Lines(group.heading, axis, Axis(returns), lines))
+    return _chart("wall_clock", group, text, Lines(group.heading, axis, Axis(facts.returns), lines))
 
 
-def final_scores(group: Group, arms: Sequence[ArmResult], _returns: str) -> Chart | None:
+def final_scores(group: Group, arms: Sequence[ArmResult], _facts: Facts) -> Chart | None:
     """Final score of every seed, the IQM and its interval or range."""
     rows = []
     for arm in arms:
@@ -61,7 +76,7 @@ def final_scores(group: Group, arms: Sequence[ArmResult], _returns: str) -> Char
     return _chart("final_scores", group, text, Rows(group.heading, axis, tuple(rows)))
 
 
-def throughput(group: Group, arms: Sequence[ArmResult], _returns: str) -> Chart | None:
+def throughput(group: Group, arms: Sequence[ArmResult], _facts: Facts) -> Chart | None:
     """Environment steps per second of training: every seed a dot, median, slowest to fastest."""
     rows = []
     for arm in arms:
@@ -76,7 +91,7 @@ def throughput(group: Group, arms: Sequence[ArmResult], _returns: str) -> Chart 
     return _chart("throughput", group, text, Rows(group.heading, axis, tuple(rows)))
 
 
-def time_shares(group: Group, arms: Sequence[ArmResult], _returns: str) -> Chart | None:
+def time_shares(group: Group, arms: Sequence[ArmResult], _facts: Facts) -> Chart | None:
     """Share of the whole time spent in each part, mean over the runs of an arm."""
     shown = [arm for arm in arms if arm.timed]
     if not shown:
@@ -92,7 +107,7 @@ def time_shares(group: Group, arms: Sequence[ArmResult], _returns: str) -> Chart
     return _chart("time_shares", group, text, panel)
 
 
-def thresholds(group: Group, arms: Sequence[ArmResult], _returns: str) -> Chart | None:
+def thresholds(group: Group, arms: Sequence[ArmResult], _facts: Facts) -> Chart | None:
     """Share of runs that have reached each threshold (Kaplan-Meier), over steps and over seconds."""
     panels = tuple(_reached(threshold, [arm.arm for arm in arms]) for threshold in group.thresholds if threshold.arms)
     if not panels:
@@ -102,26 +117,35 @@ def thresholds(group: Group, arms: Sequence[ArmResult], _returns: str) -> Chart 
     return _chart("thresholds", group, text, *panels)
 
 
-def cost(group: Group, arms: Sequence[ArmResult], _returns: str) -> Chart | None:
-    """Final score against throughput; only where every run had a clock of its own."""
-    points = [
-        Point(
-            arm.arm,
-            (arm.throughput.steps_per_s, arm.throughput.low, arm.throughput.high),
-            (arm.final.value, arm.final.low, arm.final.high),
-        )
+def cost(group: Group, arms: Sequence[ArmResult], facts: Facts) -> Chart | None:
+    """Final score against what a training step costs; against throughput where that was not measured apart.
+
+    Throughput is drawn only where every run had a clock of its own.
+    """
+    measured = {arm.arm: cost for arm in arms if (cost := facts.costs.get((group.algorithm, arm.arm)))}
+    if len(measured) > 1:
+        form = joined(sorted({cost.form for cost in measured.values()}))
+        axis = Axis(f"time of a training step relative to ReLU's ({form})")
+        places = {arm: (cost.value, cost.low, cost.high) for arm, cost in measured.items()}
+        words = "times ReLU's step"
+    else:
+        own = [(arm.arm, arm.throughput) for arm in arms if arm.throughput and arm.throughput.company == 1]
+        axis = Axis("environment steps per second of training")
+        places = {arm: (speed.steps_per_s, speed.low, speed.high) for arm, speed in own}
+        words = "steps/s"
+    points = tuple(
+        Point(arm.arm, places[arm.arm], (arm.final.value, arm.final.low, arm.final.high))
         for arm in arms
-        if arm.final and arm.throughput and arm.throughput.company == 1
-    ]
+        if arm.final and arm.arm in places
+    )
     if len(points) < 2:
         return None
-    axis = Axis("environment steps per second of training")
-    values = [f"{point.arm} {number(point.y[0])} at {number(point.x[0])} steps/s" for point in points]
-    panel = Points(group.heading, axis, Axis("final score"), tuple(points))
-    return _chart("cost", group, f"final score against speed. {joined(values)}.", panel)
+    values = joined([f"{point.arm} {number(point.y[0])} at {number(point.x[0])} {words}" for point in points])
+    panel = Points(group.heading, axis, Axis("final score"), points)
+    return _chart("cost", group, f"final score against cost. {values}.", panel)
 
 
-Drawer = Callable[[Group, Sequence[ArmResult], str], Chart | None]
+Drawer = Callable[[Group, Sequence[ArmResult], Facts], Chart | None]
 PER_TASK: Mapping[str, Drawer] = {
     "learning_curve": learning_curve,
     "wall_clock": wall_clock,

@@ -8,7 +8,8 @@ from experiments.report.table import Table
 def page_tables(analysis: Analysis) -> list[Table]:
     """Tables of the page, those without a row left out; scores, times and failures are always there."""
     groups = analysis.groups
-    pairs = [pair for found in (*groups, *analysis.aggregates) for pair in found.comparisons]
+    pairs = [pair for group in groups for pair in group.comparisons]
+    pairs += [pair for aggregate in analysis.aggregates for pair in aggregate.comparisons]
     always = [tables_scores.scores(groups), tables_runs.timing(groups), tables_runs.failures(groups)]
     found = [
         tables_overall.aggregates(analysis.aggregates),
@@ -25,4 +26,6 @@ def page_tables(analysis: Analysis) -> list[Table]:
 
 def file_tables(analysis: Analysis) -> list[Table]:
     """Tables of many rows, for files alone."""
-    return [tables_runs.runs(analysis.collection, analysis.groups), tables_runs.curves(analysis.groups)]
+    diagnostics = tables_runs.diagnostics(analysis.groups)
+    measured = [diagnostics] if diagnostics.rows else []
+    return [tables_runs.runs(analysis.collection, analysis.groups), tables_runs.curves(analysis.groups), *measured]

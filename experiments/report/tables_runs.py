@@ -110,3 +110,21 @@ def curves(groups: Sequence[Group]) -> Table:
         for values in zip(arm.curve.x, arm.curve.centre, arm.curve.low, arm.curve.high, strict=True)
     )
     return Table("curves", "Curves", "", columns, rows)
+
+
+def diagnostics(groups: Sequence[Group]) -> Table:
+    """Every measure of every layer over training, median and range over the runs of an arm; for a CSV file only."""
+    keys = ("task", "algorithm", "arm", "network", "layer", "measure", "step", "median", "low", "high", "seeds")
+    found: dict[tuple[str, ...], dict[float, list[float]]] = {}
+    for group, arm in [(one, arm) for one in groups for arm in one.arms]:
+        for run in arm.runs + arm.unfinished:
+            for key, (steps, values) in (run.diagnostics.values if run.diagnostics else {}).items():
+                at = found.setdefault((group.task, group.algorithm, arm.arm, *key), {})
+                for step, value in zip(steps.tolist(), values.tolist(), strict=True):
+                    at.setdefault(step, []).append(value)
+    rows: tuple[tuple[Value, ...], ...] = tuple(
+        (*key, step, float(np.median(values)), min(values), max(values), len(values))
+        for key, at in found.items()
+        for step, values in sorted(at.items())
+    )
+    return Table("diagnostics", "Diagnostics", "", tuple(Column(key, None) for key in keys), rows)

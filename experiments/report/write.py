@@ -8,14 +8,16 @@ from pathlib import Path
 from experiments.analysis import analyse
 from experiments.analysis.results import Analysis
 from experiments.collect.collection import collect
+from experiments.collect.discover import COLLECTED_FILE
 from experiments.collect.errors import ReportError
 from experiments.collect.tidy import table_bytes
 from experiments.report import catalogue, tables
 from experiments.report.chart import Chart
 from experiments.report.embed import page_data
 from experiments.report.export import FORMS
-from experiments.report.outputs import COLLECTED_FILE, Outputs, checked_page, outputs, write_outputs
+from experiments.report.outputs import Outputs, checked_page, outputs, write_outputs
 from experiments.report.page import Content, Made, build, page_command
+from experiments.report.provenance import RECORD, record_bytes
 from experiments.report.style import Looks
 
 FORMATS = ("png", "svg", "pdf")
@@ -45,7 +47,10 @@ def write_report(study_dir: Path, out: Path | None = None, *, formats: Sequence[
             written, a file in the way is not an earlier output of this page, or a format is not known.
     """
     places = _checked(study_dir, out, formats)
-    return write_analysis(analyse(collect(study_dir)), places, page_command(study_dir, out), formats)
+    collection, command = collect(study_dir), page_command(study_dir, out)
+    page, files = report_files(analyse(collection), places, command, formats)
+    _write(places, page, files | {RECORD: record_bytes(places, page, files, command, (study_dir, collection))})
+    return places.page
 
 
 def write_figure(
@@ -89,7 +94,7 @@ def write_analysis(analysis: Analysis, places: Outputs, command: str, formats: S
         ReportError: a file cannot be written, or one in the way is not an earlier output of this page.
     """
     page, files = report_files(analysis, places, command, formats)
-    _write(places, page, files)
+    _write(places, page, files | {RECORD: record_bytes(places, page, files, command)})
     return places.page
 
 

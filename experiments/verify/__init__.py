@@ -1,7 +1,11 @@
 """`verify`: every published number recomputed from the raw files.
 
-`report` leaves a record of what it read and wrote (provenance.py). `verify` compares the raw files with the record, the
-rows with the published table, and every published text with the one that the raw files give today (verify.py).
+`report` leaves a record of what it read and wrote (`experiments.report.provenance`). `verify` compares the raw files
+with the record, their rows with the published table, and every published text with what the raw files give today.
 
-Read first: verify.py (the steps), provenance.py (the record), text_diff.py (how two texts are compared).
+Read first: verify.py (the steps), text_diff.py and row_diff.py (how two texts and two tables are compared).
 """
+
+from experiments.verify.verify import Verification, verify
+
+__all__ = ["Verification", "verify"]

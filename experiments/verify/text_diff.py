@@ -1,7 +1,7 @@
 """The first difference of two texts, number by number.
 
-Another processor may sum in another order, which moves the last of seventeen digits. So numbers that are written in full
-are compared as numbers; everything else, rounded numbers too, as it stands.
+Another processor may sum in another order, which moves the last of seventeen digits. So numbers that are written in
+full are compared as numbers; everything else, rounded numbers too, as it stands.
 """
 
 import math

@@ -1,14 +1,26 @@
 """Everything that a report published, recomputed from its raw files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.collect.errors import ReportError
-from experiments.report.write import ReportFiles, remade
-from experiments.verify.provenance import Record, read_record
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-_TEXTS = (".html", ".csv", ".md", ".tex", ".svg")
+from experiments.analysis import analyse
+from experiments.collect.collection import Collection, collect
+from experiments.collect.discover import COLLECTED_FILE
+from experiments.collect.errors import ReportError
+from experiments.collect.tidy import read_table, to_table
+from experiments.report.outputs import Outputs
+from experiments.report.provenance import RECORD, Digest, Record, current_versions, read_record
+from experiments.report.write import report_files
+from experiments.verify.row_diff import first_row_difference
+from experiments.verify.text_diff import first_difference
+
+_DRAWN = (".svg", ".png", ".pdf")
+# As in `source_row` of the published table, a row of a CSV file is counted with the header.
+_LINES = {".csv": "row", ".json": "line"}
 
 
 @dataclass(frozen=True)
@@ -18,8 +30,8 @@ class Verification:
     Attributes:
         problems: One line each, raw files first; empty if everything holds.
         notes: What could not be compared, and why.
-        raw_files: How many raw files were read.
-        rows: How many of their rows.
+        raw_files: How many raw files have a digest in the record.
+        rows: How many evaluations they hold today.
         published: How many published files were compared with what the raw files give.
     """
 
@@ -33,24 +45,36 @@ class Verification:
 def verify(folder: Path) -> Verification:
     """Recompute a report from its raw files and compare.
 
-    Three witnesses must agree: the raw files, the table of their rows that was published with them, and the record of
-    digests; and every published text must be the one that the raw files give today.
+    Three witnesses must agree: the raw files, the table of their rows that was published with them
+    (`collected.parquet`), and the record of digests (`provenance.json`); and every published file must be the one that
+    the raw files give today. The runs of `compare` came from anywhere, so there the published table stands in for the
+    raw files.
 
     Args:
-        folder: Holds the record, `provenance.json`: the study's folder, or `NAME_files/` of a page elsewhere.
+        folder: Holds the record: the study's folder, or `NAME_files/` of a page elsewhere.
 
     Raises:
         ReportError: There is no record, or one that cannot be read.
     """
     record = read_record(folder)
-    problems = list(_raw_problems(folder, record))
-    files = _remade(folder, record, problems)
-    if files is None:
-        return Verification(tuple(problems), (), len(record.raw), 0, 0)
-    problems += _row_problems(folder, files)
-    found, notes = _published_problems(folder, record, files)
+    problems, notes = list(_raw_problems(folder, record)), []
+    try:
+        collection = _collection(folder, record)
+        today = to_table(collection)
+        if record.study is None:
+            notes.append(f"the raw files lie elsewhere: everything is recomputed from {COLLECTED_FILE}")
+        else:
+            problems += _row_problems(folder, today)
+        found, unseen, compared = _published_problems(folder, record, collection)
+    except ReportError as error:
+        problems.append(f"the report cannot be made again: {error}")
+        return Verification(tuple(problems), tuple(notes), len(record.raw), 0, 0)
     return Verification(
-        tuple(problems + found), tuple(notes), len(record.raw), files.table.num_rows, len(record.published)
+        tuple(problems + found),
+        tuple(notes + unseen),
+        len(record.raw),
+        pa.compute.count(today["step_env"]).as_py(),
+        compared,
     )
 
 
@@ -63,13 +87,65 @@ def _raw_problems(folder: Path, record: Record) -> Iterator[str]:
             continue
         line = digest.first_difference(content)
         if line is not None:
-            row = f"line {line}" + (f" (row {line - 1})" if name.endswith(".csv") and line > 1 else "")
-            yield f"{name}: {row} is not what it was when the report was made"
+            place = next((f"{word} {line} " for ending, word in _LINES.items() if name.endswith(ending)), "")
+            yield f"{name}: {place}is not what it was when the report was made"
 
 
-def _remade(folder: Path, record: Record, problems: list[str]) -> ReportFiles | None:
+def _collection(folder: Path, record: Record) -> Collection:
+    return read_table(folder / COLLECTED_FILE) if record.study is None else collect(folder / record.study)
+
+
+def _row_problems(folder: Path, today: pa.Table) -> list[str]:
     try:
-        return remade(folder, record)
-    except ReportError as error:
-        problems.append(f"the report cannot be made again: {error}")
-        return None
+        published = pq.read_table(folder / COLLECTED_FILE)
+    except (OSError, pa.ArrowException) as error:
+        return [f"{COLLECTED_FILE}: cannot be read ({' '.join(str(error).split())})"]
+    said = first_row_difference(published, today)
+    return [] if said is None else [said]
+
+
+def _published_problems(folder: Path, record: Record, collection: Collection) -> tuple[list[str], list[str], int]:
+    """Return problems, notes, and how many files were compared."""
+    page, files = report_files(
+        analyse(collection), Outputs(folder / record.page, folder), record.command, record.formats
+    )
+    expected = {record.page: page, **files}
+    same_library = record.versions.get("matplotlib") == current_versions()["matplotlib"]
+    notes = []
+    if not same_library:
+        notes.append(
+            f"figures are not compared: they were drawn with matplotlib {record.versions.get('matplotlib')}, here is "
+            f"{current_versions()['matplotlib']}"
+        )
+    problems = [f"{name}: would be published today and is not" for name in expected.keys() - record.published.keys()]
+    compared = 0
+    for name, sha256 in record.published.items():
+        if name == COLLECTED_FILE or (name.endswith(_DRAWN) and not same_library):
+            continue
+        compared += 1
+        problem = _file_problem(folder, name, sha256, expected)
+        if problem is not None:
+            problems.append(problem)
+    return problems, notes, compared
+
+
+def _file_problem(folder: Path, name: str, sha256: str, expected: Mapping[str, bytes]) -> str | None:
+    if name not in expected:
+        return f"{name}: was published, and the raw files do not give it"
+    try:
+        content = (folder / name).read_bytes()
+    except OSError as error:
+        return f"{name}: cannot be read ({error.strerror}), but was published"
+    untouched = Digest.of(content).sha256 == sha256
+    if name.endswith((".png", ".pdf")):
+        same = content == expected[name]
+        return None if same else f"{name}: is not the figure that the raw files give"
+    # A changed file is held to every digit; one as it was written may differ in the last ones on another processor.
+    found = first_difference(_text(content), _text(expected[name]), exact=not untouched)
+    if found is not None:
+        return f"{name}: {found}"
+    return None if untouched else f"{name}: {RECORD} has another digest for it"
+
+
+def _text(content: bytes) -> str:
+    return content.decode(errors="replace")

@@ -54,6 +54,9 @@ diagnostics: {every: 50_000, probe: 512}
 hyperparameters: {td3: {learning_rate: 1e-3, net_arch: [64, 64]}}
 primary: [[swim, relu], [swim, swim-critic]]
 margin: 0.1
+final_evaluations: 10
+thresholds: {Hopper-v5: [2000, 3e3]}
+budgets: [20m, 300]
 control: relu
 device: cpu
 """
@@ -98,6 +101,9 @@ device: cpu
         "primary": [["swim", "relu"], ["swim", "swim-critic"]],
         "margin": 0.1,
         "control": "relu",
+        "final_evaluations": 10,
+        "thresholds": {"Hopper-v5": [2000.0, 3000.0]},
+        "budgets": [300.0, 1200.0],
         "device": "cpu",
         "engine": "population",
         "command": "the command",
@@ -113,6 +119,7 @@ def test_the_quickstart_compares_three_seeds_of_five_arms_on_two_tasks() -> None
 def test_defaults(study_file: StudyFile) -> None:
     study = _study(study_file(("evaluation: {every: 60, episodes: 2}\n", "")))
     assert study.evaluation == {"every": 12, "episodes": 10}
+    assert (study.final_evaluations, study.thresholds, study.budgets) == (None, {}, [])
     assert (study.margin, study.control, study.primary, study.device, study.description) == (
         0.05,
         None,
@@ -121,6 +128,16 @@ def test_defaults(study_file: StudyFile) -> None:
         None,
     )
     assert _study(study_file(), "evaluation={}", "steps=1_000_000").evaluation["every"] == 10_000
+
+
+def test_what_is_measured_changes_no_run(study_file: StudyFile) -> None:
+    plain = _study(study_file())
+    measured = _study(
+        study_file(), "final_evaluations=2", "thresholds={InvertedPendulum-v5: 9}", "budgets=[90s, 1h, 90]"
+    )
+    assert (measured.final_evaluations, measured.thresholds) == (2, {"InvertedPendulum-v5": [9.0]})
+    assert measured.budgets == [90.0, 3600.0]
+    assert [config_hash(run) for run in measured.runs()] == [config_hash(run) for run in plain.runs()]
 
 
 def test_runs_are_every_combination_seeds_outermost(study_file: StudyFile) -> None:
@@ -278,6 +295,43 @@ def test_bad_diagnostics_keys_are_named(setting: str, message: str, study_file: 
         ),
         ("name: tiny", "primary: [mix, relu]\nname: tiny", "line 1, primary: ['mix', 'relu'] is no list of pairs"),
         ("name: tiny", "margin: -1\nname: tiny", "line 1, margin: -1 is not allowed; allowed is a number above 0"),
+        (
+            "name: tiny",
+            "final_evaluations: 0\nname: tiny",
+            "line 1, final_evaluations: 0 is not allowed; allowed is a whole number of at least 1",
+        ),
+        (
+            "name: tiny",
+            "final_evaluations: 4\nname: tiny",
+            "line 1, final_evaluations: 4 is more than the 3 evaluations that a run has",
+        ),
+        (
+            "name: tiny",
+            "thresholds: 9\nname: tiny",
+            "line 1, thresholds: 9 is not allowed; write the task first, as in {",
+        ),
+        (
+            "name: tiny",
+            "thresholds: {InvertedPendulum-v5: [much]}\nname: tiny",
+            "line 1, thresholds: 'much' is no return that runs on InvertedPendulum-v5 could reach",
+        ),
+        (
+            "name: tiny",
+            "thresholds: {InvertedPendulum-v5: []}\nname: tiny",
+            "line 1, thresholds: '[]' is no return that runs on InvertedPendulum-v5 could reach",
+        ),
+        (
+            "name: tiny",
+            "thresholds: {Hopper-v5: 9}\nname: tiny",
+            "thresholds.Hopper-v5: the study has no task 'Hopper-v5'. Its tasks are InvertedPendulum-v5.",
+        ),
+        ("name: tiny", "budgets: 5m\nname: tiny", "line 1, budgets: '5m' is no list; write it in brackets"),
+        (
+            "name: tiny",
+            "budgets: [soon]\nname: tiny",
+            "line 1, budgets: 'soon' is no time; allowed are seconds above 0",
+        ),
+        ("name: tiny", "budgets: [0]\nname: tiny", "line 1, budgets: 0 is no time; allowed are seconds above 0"),
         ("name: tiny", "device: gpu\nname: tiny", "line 1, device: unknown device 'gpu'. Did you mean 'cpu'?"),
         (
             "name: tiny",

@@ -36,7 +36,7 @@ def test_the_files_of_a_study(folder: Path) -> None:
     content = json.loads((folder / "study.json").read_text())
     assert list(content) == [
         *("format", "name", "description", "algorithms", "tasks", "arms", "steps", "evaluation", "hyperparameters"),
-        *("primary", "margin", "control", "device", "engine", "command"),
+        *("primary", "margin", "control", "final_evaluations", "thresholds", "budgets", "device", "engine", "command"),
     ]
     assert content["command"] == "python -m experiments run study.yaml"
     assert content["arms"][1]["seeds"] == [0, 1]
@@ -118,6 +118,9 @@ _OTHER_COMPARISONS = [
     ("primary=[]", "the folder's study has [['mix', 'relu']], now it is []"),
     ("margin=0.2", "the folder's study has 0.1, now it is 0.2"),
     ("control=mix", "the folder's study has 'relu', now it is 'mix'"),
+    ("final_evaluations=2", "the folder's study has None, now it is 2"),
+    ("thresholds={InvertedPendulum-v5: 9}", "the folder's study has {}, now it is {'InvertedPendulum-v5': [9.0]}"),
+    ("budgets=[5m]", "the folder's study has [], now it is [300.0]"),
     ("control=~", "the folder's study has 'relu', now it is None"),
 ]
 
@@ -145,6 +148,18 @@ def test_what_is_compared_may_change_before_any_run_has_begun(
     setting: str, planned: Path, study_file: StudyFile
 ) -> None:
     check_folder(planned, *_read(study_file(), *_SAME, *_COMPARED, setting))
+
+
+def test_a_folder_from_before_there_was_a_choice_of_what_is_measured(planned: Path, study_file: StudyFile) -> None:
+    content = json.loads((planned / "study.json").read_text())
+    for key in ("final_evaluations", "thresholds", "budgets"):
+        del content[key]
+    (planned / "study.json").write_text(json.dumps(content))
+    registry = Registry(planned / "study.sqlite")
+    registry.claim([registry.entries()[0].key])
+    check_folder(planned, *_read(study_file(), *_SAME, *_COMPARED))
+    with pytest.raises(StudyError, match=r"the folder's study has \[\], now it is \[300.0\]"):
+        check_folder(planned, *_read(study_file(), *_SAME, *_COMPARED, "budgets=[5m]"))
 
 
 def test_the_runs_that_the_caller_has_read_decide(planned: Path, study_file: StudyFile) -> None:

@@ -5,7 +5,7 @@ from itertools import permutations
 
 import pytest
 
-from experiments.analysis.aggregate import aggregate
+from experiments.analysis import analyse
 from experiments.analysis.lead import lead
 from experiments.collect.collection import collect
 from tests.experiments.synthetic import SyntheticStudy
@@ -15,7 +15,7 @@ ARMS = ("relu", "swish", "swim")
 
 
 def lead_of(study: SyntheticStudy) -> str:
-    return lead(aggregate(collect(study.folder)))
+    return lead(analyse(collect(study.folder)).groups)
 
 
 def over_tasks(study: SyntheticStudy, ends: Mapping[str, Mapping[str, float]]) -> str:

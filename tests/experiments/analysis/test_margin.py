@@ -4,19 +4,19 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from experiments.analysis.aggregate import aggregate
+from experiments.analysis import analyse
 from experiments.analysis.comparison import Comparison
 from experiments.analysis.results import Group
-from experiments.analysis.verdict import judge
 from experiments.collect.collection import collect
 from experiments.report.page import Made, build
+from experiments.text import number
 from tests.experiments.synthetic import SyntheticStudy
 
 Make = Callable[..., SyntheticStudy]
 
 
 def group_of(study: SyntheticStudy) -> Group:
-    (group,) = aggregate(collect(study.folder))
+    (group,) = analyse(collect(study.folder)).groups
     return group
 
 
@@ -27,14 +27,13 @@ def fill(study: SyntheticStudy, relu: Sequence[float], swim: Sequence[float], se
     for seed in range(seeds):
         study.write_run("relu", seed, [*relu[:-1], relu[-1] + seed / 10])
         study.write_run("swim", seed, [*swim[:-1], swim[-1] + seed / 10])
-    (comparison,) = group_of(study).comparisons
-    return comparison
+    return group_of(study).comparisons[0]
 
 
 def page_of(study: SyntheticStudy) -> str:
     collection = collect(study.folder)
-    groups = aggregate(collection)
-    return build(collection, groups, judge(collection, groups), [], [], {}, Made("", "figures", "tables"))
+    found = analyse(collection)
+    return build(collection, found.groups, found.verdict, [], [], {}, Made("", "figures", "tables"))
 
 
 @pytest.mark.parametrize(("margin", "equivalent"), [(0.5, True), (0.001, False), (None, False)])
@@ -93,15 +92,27 @@ def test_without_progress_of_the_control_no_equivalence_is_stated_and_the_page_s
     ) in page
 
 
-def test_without_an_evaluation_at_step_0_no_equivalence_is_stated(make_study: Make) -> None:
-    study = make_study()
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        ("Hopper-v5", f"from {number(15.35)} with random actions to "),
+        (
+            "Hopper-v2",
+            "because no run of the control relu was evaluated untrained, at step 0, and nobody measured random actions "
+            "on Hopper-v2.",
+        ),
+    ],
+)
+def test_without_an_evaluation_at_step_0_random_actions_are_the_start(make_study: Make, task: str, said: str) -> None:
+    study = make_study(tasks=(task,))
     fill(study, [50, 45, 100], [50, 45, 100])
     for path in study.folder.rglob("relu/*/evaluations.csv"):
         header, _, *rest = path.read_text().splitlines()
         path.write_text("\n".join([header, *rest]) + "\n")
-    (comparison,) = group_of(study).comparisons
-    assert comparison.margin is None
-    assert "because no run of the control relu was evaluated untrained, at step 0." in page_of(study)
+    # the IQM of 100, 100.1 ... 100.9 is 100.45
+    margin = group_of(study).comparisons[0].margin
+    assert margin == (pytest.approx(0.05 * (100.45 - 15.35)) if task == "Hopper-v5" else None)
+    assert said in page_of(study)
 
 
 def test_without_a_score_of_the_control_no_equivalence_is_stated(make_study: Make) -> None:
@@ -133,7 +144,7 @@ def test_several_tasks_count_what_is_equal(make_study: Make) -> None:
             study.write_run("relu", seed, [0, 100, 1000.0 + seed], task=task)
             study.write_run("swim", seed, [0, 100, 1000.0 + seed + gain], task=task)
     collection = collect(study.folder)
-    assert judge(collection, aggregate(collection)).headline == (
-        "swim against relu: better on 1 and equal within the margin on 2 of 3 combinations of task and algorithm "
-        "(ahead at the end of training on 1, level on 2; corrected for 3 comparisons)."
-    )
+    assert (
+        "Exploratory, one by one, swim against relu: better on 1 and equal within the margin on 2 of 3 combinations of "
+        "task and algorithm (ahead at the end of training on 1, level on 2; corrected for 6 comparisons)."
+    ) in analyse(collection).verdict.findings

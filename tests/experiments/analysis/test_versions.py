@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from experiments.analysis.aggregate import aggregate
+from experiments.analysis import analyse
+from experiments.analysis.comparison import Comparison
 from experiments.analysis.results import Group, Verdict
-from experiments.analysis.verdict import judge
 from experiments.collect.collection import collect
 from experiments.report import write_report
 from tests.experiments.synthetic import SyntheticStudy
@@ -34,9 +34,12 @@ def fill(study: SyntheticStudy, changed: Mapping[str, str], arm: str = "swim", t
 
 
 def judged(study: SyntheticStudy) -> tuple[tuple[Group, ...], Verdict]:
-    collection = collect(study.folder)
-    groups = aggregate(collection)
-    return groups, judge(collection, groups)
+    found = analyse(collect(study.folder))
+    return found.groups, found.verdict
+
+
+def finals(group: Group) -> list[Comparison]:
+    return [comparison for comparison in group.comparisons if comparison.score == "final"]
 
 
 def test_an_arm_with_another_mujoco_is_not_compared(make_study: Make) -> None:
@@ -74,7 +77,7 @@ def test_other_libraries_do_not(make_study: Make, library: str) -> None:
     fill(study, {library: "9.9"})
     (group,), verdict = judged(study)
     assert group.versions == {}
-    assert len(group.comparisons) == 1
+    assert len(finals(group)) == 1
     assert not any("versions" in limit for limit in verdict.limits)
 
 
@@ -83,10 +86,10 @@ def test_arms_that_agree_are_compared_beside_one_that_differs(make_study: Make) 
     study.write_plan()
     fill(study, {"mujoco": "4.0.0"})
     (group,), verdict = judged(study)
-    (comparison,) = group.comparisons
-    assert (comparison.a, comparison.b, comparison.outcome, comparison.family) == ("swish", "relu", "better", 2)
+    (comparison,) = finals(group)
+    assert (comparison.a, comparison.b, comparison.outcome, comparison.family) == ("swish", "relu", "better", 4)
     # the comparison that is not made counts in the correction
-    assert comparison.corrected == pytest.approx(2 * comparison.p_value)
+    assert comparison.corrected == pytest.approx(4 * comparison.p_value)
     assert verdict.headline.startswith("swish is better than relu on Hopper-v5 (TD3)")
     assert verdict.findings[-1].startswith("On Hopper-v5 (TD3), no arm is called ahead")
 
@@ -108,10 +111,10 @@ def test_only_the_task_where_versions_differ_is_left_out(make_study: Make) -> No
     fill(study, {"mujoco": "4.0.0"}, task="Hopper-v5")
     fill(study, {}, task="Ant-v5")
     (hopper, ant), verdict = judged(study)
-    assert (len(hopper.comparisons), len(ant.comparisons)) == (0, 1)
+    assert (len(finals(hopper)), len(finals(ant))) == (0, 1)
     assert ant.versions == {}
     assert "on Hopper-v5 (TD3) the runs used" in verdict.limits[0]
-    assert verdict.findings == (
+    assert verdict.findings[1:] == (
         "swim is ahead at the end of training on 1 of 1 combinations of task and algorithm; "
         "swim is ahead on area under the curve on 1 of 1.",
     )
@@ -133,7 +136,7 @@ def test_a_control_with_other_versions_gives_no_margin(make_study: Make) -> None
     study = make_study(arms=tuple(ENDS), seeds=10, changes={"primary": [["swim", "swish"]], "margin": 10.0})
     study.write_plan()
     fill(study, {"mujoco": "4.0.0"}, arm="relu")
-    (comparison,) = judged(study)[0][0].comparisons
+    (comparison,) = finals(judged(study)[0][0])
     assert comparison.margin is None
     assert (
         "Hopper-v5 (TD3): no equivalence of swim and swish is stated, because their runs and those of the control relu "
@@ -148,7 +151,7 @@ def test_a_run_that_records_no_versions_is_not_held_against_the_others(make_stud
     study.write_run("swim", 0, [0, 1, 2, 3, 4], versions={})
     (group,), _ = judged(study)
     assert group.versions == {}
-    assert len(group.comparisons) == 1
+    assert len(finals(group)) == 1
 
 
 def test_page_figures_and_tables_are_marked(make_study: Make) -> None:

@@ -21,6 +21,7 @@ from experiments.analysis.results import (
     Verdict,
 )
 from experiments.collect.collection import Collection, Run
+from experiments.collect.diagnostics import Diagnostics, Shapes
 from experiments.collect.evaluations import Evaluations
 from experiments.collect.plan import Study
 from experiments.statistics.arrays import FloatArray
@@ -38,6 +39,7 @@ class Shape:
     algorithms: tuple[str, ...] = ("td3",)
     seeds: int = 5
     points: int = 21
+    measured: bool = False
 
     @property
     def names(self) -> Arms:
@@ -106,7 +108,8 @@ def _arm(
     diverged = (name, place) == (shape.names[-1], shape.strata[0])
     runs = tuple(
         Run(*place, name, seed, "diverged" if diverged and seed == 0 else "done", _evaluations(steps, row, seed),
-            cause="NaN in the critic" if diverged and seed == 0 else None, company=company, workers=1)
+            cause="NaN in the critic" if diverged and seed == 0 else None, company=company, workers=1,
+            diagnostics=_diagnostics(rng, learnt=name == "swim") if shape.measured else None)
         for seed, row in enumerate(seeds)
     )  # fmt: skip
     finals = seeds[:, -2:].mean(axis=1)
@@ -123,6 +126,20 @@ def _arm(
 def _evaluations(steps: FloatArray, returns: FloatArray, seed: int) -> Evaluations:
     wall = steps / (1900 + 20 * seed)
     return Evaluations(steps, returns, np.outer(wall, (1.0, 0.1, 0.25, 0.45, 0.15)))
+
+
+def _diagnostics(rng: np.random.Generator, *, learnt: bool) -> Diagnostics:
+    steps = np.linspace(0, 1_000_000, 5)
+    values = {
+        (network, layer, name): (steps, top * rng.uniform(0.5, 1, 5))
+        for network in ("actor", "q1")
+        for name, top in (("dormant_share", 0.4), ("dead_share", 0.2), ("effective_rank", 120.0), ("weight_norm", 30.0))
+        for layer in (("all",) if name == "weight_norm" else ("layer1", "layer2"))
+    }
+    x = np.tile(np.linspace(-6, 6, 41), (3, 1))
+    y = x / 2 * (1 + np.array([[0.5], [0.8], [1.2]]) * x / np.sqrt(1 + x**2))
+    curves = Shapes(np.array([0, 500_000, 1_000_000]), x, y, y - 0.2, y + 0.2)
+    return Diagnostics(values, {("actor", layer): curves for layer in ("layer1", "layer2")} if learnt else {})
 
 
 def _estimate(value: float, half: float, seeds: int) -> Estimate:
@@ -161,11 +178,11 @@ def _aggregate(shape: Shape, scope: Scope, steps: FloatArray, rng: np.random.Gen
         score = 1 + 0.1 * ((index * 7) % shape.arms)
         share = 1 / (1 + np.exp((tau - score) * 8))
         curve = _curve(steps, rng, score)
-        estimates = [_estimate(score + shift, 0.08, shape.seeds) for shift in (0.0, -0.02, 0.01)]
+        iqm, mean, median = (_estimate(score + shift, 0.08, shape.seeds) for shift in (0.0, -0.02, 0.01))
         gap = _estimate(max(0.02, 1.1 - score), 0.02, shape.seeds)
         clock = Curve(steps / (2000.0 - 30 * index), curve.centre, curve.low, curve.high)
         arms.append(
-            AggregateArm(arm, shape.seeds, shape.seeds * len(shape.strata), *estimates, gap, estimates[0], curve, clock,
+            AggregateArm(arm, shape.seeds, shape.seeds * len(shape.strata), iqm, mean, median, gap, iqm, curve, clock,
                          Profile(tau, share, np.clip(share - 0.06, 0, 1), np.clip(share + 0.06, 0, 1)))
         )  # fmt: skip
     scores = np.array([arm.iqm.value for arm in arms])

@@ -79,7 +79,8 @@ def test_hovering_a_curve_shows_the_values_of_every_arm_there_best_first(open_pa
     assert box
     place.hover(position={"x": box["width"] - 14, "y": 120})
     arms = small.found.groups[0].arms
-    best = sorted(range(3), key=lambda index: -arms[index].curve.centre[-1] if arms[index].curve else 0)
+    ends = [arm.curve.centre[-1] if arm.curve else 0.0 for arm in arms]
+    best = sorted(range(3), key=lambda index: -ends[index])
     lines = " ".join(curve_line(small.found, index, -1) for index in best)
     assert readout(watched) == f"environment steps: {whole(1_000_000)} {lines}".replace("\u202f", " ")
     watched.page.mouse.move(5, 5)

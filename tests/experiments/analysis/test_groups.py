@@ -6,8 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from experiments.analysis.aggregate import aggregate
-from experiments.analysis.compare import pairs
+from experiments.analysis import analyse
 from experiments.analysis.results import ArmResult, Group
 from experiments.collect.collection import collect
 from tests.experiments.synthetic import SyntheticStudy
@@ -16,7 +15,7 @@ Make = Callable[..., SyntheticStudy]
 
 
 def groups_of(study: SyntheticStudy) -> tuple[Group, ...]:
-    return aggregate(collect(study.folder))
+    return analyse(collect(study.folder)).groups
 
 
 def arm(group: Group, name: str) -> ArmResult:
@@ -44,7 +43,7 @@ def test_curves_scores_and_areas_by_hand(make_study: Make) -> None:
 def test_the_comparison_by_hand(make_study: Make) -> None:
     study = make_study()
     study.fill({"relu": [100, 200, 600], "swim": [400, 500, 700]})
-    (comparison,) = groups_of(study)[0].comparisons
+    comparison, _ = groups_of(study)[0].comparisons
     assert (comparison.a, comparison.b, comparison.primary) == ("swim", "relu", True)
     assert comparison.difference == pytest.approx(700 / 3)
     assert comparison.improvement == pytest.approx(7 / 9)
@@ -163,20 +162,3 @@ def test_adding_an_arm_changes_no_other_interval(make_study: Make) -> None:
     assert before.curve is not None
     assert after.curve is not None
     np.testing.assert_array_equal(before.curve.low, after.curve.low)
-
-
-def test_holm_counts_comparisons_that_have_no_runs_yet(make_study: Make) -> None:
-    study = make_study(arms=("relu", "swim", "tanh"), changes={"primary": [["swim", "relu"], ["tanh", "relu"]]})
-    study.fill({"relu": [1, 2, 3], "swim": [4, 5, 6]})
-    (comparison,) = groups_of(study)[0].comparisons
-    assert comparison.family == 2
-    assert comparison.corrected == pytest.approx(0.2)
-    assert comparison.reachable == pytest.approx(0.2)
-
-
-def test_without_primary_pairs_each_arm_meets_the_control(make_study: Make) -> None:
-    study = make_study(arms=("relu", "swim", "tanh"), changes={"primary": []})
-    study.fill({"relu": [1, 2, 3], "swim": [4, 5, 6], "tanh": [7, 8, 9]})
-    collection = collect(study.folder)
-    assert pairs(collection.study) == (("swim", "relu"), ("tanh", "relu"))
-    assert not any(comparison.primary for comparison in aggregate(collection)[0].comparisons)

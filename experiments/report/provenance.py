@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import json
+import os
 import platform
 import zlib
 from collections.abc import Iterable, Mapping
@@ -13,12 +15,18 @@ from typing import Any
 import numpy as np
 
 from agents.files import read_json
+from agents.run_folder import EVALUATIONS_FILE, RUN_FILE
+from experiments.collect.collection import Collection, run_folder
 from experiments.collect.errors import ReportError
+from experiments.report.outputs import Outputs
+from experiments.study_folder import STUDY_FILE
 
 RECORD = "provenance.json"
 _FORMAT = 1
 # What can change the last digits of a number, or the drawing of a figure.
 _LIBRARIES = ("numpy", "matplotlib", "pyarrow")
+# Of a run's folder, what a report reads.
+_RAW_FILES = (EVALUATIONS_FILE, RUN_FILE, "diagnostics.csv", "shapes.npz")
 
 
 @dataclass(frozen=True)
@@ -58,12 +66,18 @@ class Record:
 
     Attributes:
         command: The command that the page shows as its own.
+        page: The page.
+        study: The study's folder; None where the runs came from elsewhere.
+        formats: Of the figures' files.
         versions: Of Python and of the libraries that compute and draw.
-        raw: Digests of the raw files.
-        published: SHA-256 of the files that the report wrote.
+        raw: Digests of the study's files that were read.
+        published: SHA-256 of the page and of the files that the report wrote.
     """
 
     command: str
+    page: str
+    study: str | None
+    formats: tuple[str, ...]
     versions: Mapping[str, str]
     raw: Mapping[str, Digest]
     published: Mapping[str, str]
@@ -73,27 +87,61 @@ class Record:
         return {
             "format": _FORMAT,
             "command": self.command,
+            "page": self.page,
+            "study": self.study,
+            "formats": list(self.formats),
             "versions": dict(self.versions),
             "raw": {name: {"sha256": raw.sha256, "lines": _packed(raw.lines)} for name, raw in self.raw.items()},
             "published": dict(self.published),
         }
 
 
-def make_record(folder: Path, command: str, raw: Iterable[Path], published: Mapping[str, bytes]) -> Record:
-    """Return the record of a report.
+def record_bytes(
+    places: Outputs,
+    page: bytes,
+    files: Mapping[str, bytes],
+    command: str,
+    study: tuple[Path, Collection] | None = None,
+) -> bytes:
+    """Return the record's file for a report that is about to be written.
 
     Args:
-        folder: Where the record will lie; the raw files lie in it or below.
+        places: Where it is written.
+        page: The page.
+        files: Contents of the other files, by path below `places.folder`.
         command: The command that the page shows as its own.
-        raw: The files that were read.
-        published: Contents of the files that are written, by path relative to the folder.
+        study: The study's folder and what was read from it; None where the runs came from elsewhere.
 
     Raises:
-        OSError: A raw file cannot be read.
+        ReportError: A raw file cannot be read any more.
     """
-    digests = {path.relative_to(folder).as_posix(): Digest.of(path.read_bytes()) for path in sorted(set(raw))}
-    written = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(published.items())}
-    return Record(command, current_versions(), digests, written)
+
+    def relative(path: Path) -> str:
+        return Path(os.path.relpath(path, places.folder)).as_posix()
+
+    raw: dict[str, Digest] = {}
+    try:
+        for path in _raw_files(*study) if study is not None else ():
+            raw[relative(path)] = Digest.of(path.read_bytes())
+    except OSError as error:
+        raise ReportError(f"{error.filename} cannot be read: {error.strerror}") from error
+    written = {relative(places.page): page, **dict(sorted(files.items()))}
+    record = Record(
+        command,
+        relative(places.page),
+        None if study is None else relative(study[0]),
+        tuple(dict.fromkeys(name.rpartition(".")[2] for name in files if name.startswith("figures/"))),
+        current_versions(),
+        raw,
+        {name: hashlib.sha256(content).hexdigest() for name, content in written.items()},
+    )
+    return (json.dumps(record.to_json(), indent=1) + "\n").encode()
+
+
+def _raw_files(study_dir: Path, collection: Collection) -> list[Path]:
+    folders = [run_folder(study_dir, (run.task, run.algorithm, run.arm, run.seed)) for run in collection.runs]
+    paths = [folder / name for folder in folders for name in _RAW_FILES]
+    return [study_dir / STUDY_FILE, *(path for path in paths if path.is_file())]
 
 
 def read_record(folder: Path) -> Record:
@@ -115,7 +163,15 @@ def read_record(folder: Path) -> Record:
         raise ReportError(f"{path} has format {content.get('format')!r}; this version reads {_FORMAT}")
     try:
         raw = {name: Digest(entry["sha256"], _unpacked(entry["lines"])) for name, entry in content["raw"].items()}
-        return Record(content["command"], dict(content["versions"]), raw, dict(content["published"]))
+        return Record(
+            content["command"],
+            content["page"],
+            content["study"],
+            tuple(content["formats"]),
+            dict(content["versions"]),
+            raw,
+            dict(content["published"]),
+        )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ReportError(f"{path} is damaged ({type(error).__name__}: {error}): make the report again") from error
 
