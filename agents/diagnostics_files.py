@@ -120,7 +120,8 @@ class DiagnosticsWriter:
 
 def _read_shapes(path: Path) -> dict[str, NDArray[Any]] | None:
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # From memory: of a damaged file NumPy would leave the handle open.
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
             return {name: stored[name] for name in ("step", *_TEXTS, *_CURVES)}
     except FileNotFoundError:
         return None

@@ -32,7 +32,7 @@ _COPIES_IN_CHECKPOINT = 4
 # One number of an evaluation as text, and the clock and step of its row.
 _BYTES_PER_NUMBER, _BYTES_PER_ROW = 23, 110
 # Of diagnostics: numbers, curves, and TensorBoard events of both.
-_BYTES_PER_MEASUREMENT = 50_000
+_BYTES_PER_MEASUREMENT = 70_000
 
 
 @dataclass(frozen=True)

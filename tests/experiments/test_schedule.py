@@ -343,7 +343,7 @@ def test_the_disk_holds_results_and_while_they_are_needed_checkpoints() -> None:
     config = _config(steps=100_000)
     assert result_bytes(config) == 12 * (20 * 23 + 110) + 4 * 216_328
     often = dataclasses.replace(config, diagnostics_every=config.steps // 4)
-    assert result_bytes(often) == result_bytes(config) + 4 * 50_000
+    assert result_bytes(often) == result_bytes(config) + 4 * 70_000
     assert result_bytes(dataclasses.replace(config, diagnostics_every="auto")) > result_bytes(config)
     configs = _configs(3, steps=100_000)
     keys = list(configs)
