@@ -92,7 +92,10 @@ def _ours(entry: Named, run: Run, span: Span) -> Run:
     )
     task, algorithm, arm, seed = entry.key
     state = entry.log.corrected.get("state", run.state)
-    return replace(run, task=task, algorithm=algorithm, arm=arm, seed=seed, state=state, evaluations=short)
+    # A comparison is recomputed from its collected table, which has no measurements of networks.
+    return replace(
+        run, task=task, algorithm=algorithm, arm=arm, seed=seed, state=state, evaluations=short, diagnostics=None
+    )
 
 
 def _foreign(entry: Named, kind: ReturnsKind, span: Span, notes: list[str]) -> Run:

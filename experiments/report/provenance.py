@@ -16,6 +16,7 @@ import numpy as np
 
 from agents.files import read_json
 from agents.run_folder import EVALUATIONS_FILE, RUN_FILE
+from experiments.collect.bench import BENCH_FILE
 from experiments.collect.collection import Collection, run_folder
 from experiments.collect.errors import ReportError
 from experiments.report.outputs import Outputs
@@ -141,7 +142,7 @@ def record_bytes(
 def _raw_files(study_dir: Path, collection: Collection) -> list[Path]:
     folders = [run_folder(study_dir, (run.task, run.algorithm, run.arm, run.seed)) for run in collection.runs]
     paths = [folder / name for folder in folders for name in _RAW_FILES]
-    return [study_dir / STUDY_FILE, *(path for path in paths if path.is_file())]
+    return [study_dir / STUDY_FILE, *(path for path in (study_dir / BENCH_FILE, *paths) if path.is_file())]
 
 
 def read_record(folder: Path) -> Record:

@@ -204,3 +204,20 @@ def test_the_command_says_it_and_exits_by_it(study: Path, tmp_path: Path) -> Non
     nothing = run(tmp_path)
     assert nothing.returncode == 2
     assert "provenance.json" in nothing.stderr
+
+
+def test_measurements_beside_the_curves_are_raw_files_too(tmp_path: Path) -> None:
+    study = SyntheticStudy(tmp_path / "study", arms=("relu",), seeds=1)
+    study.fill({"relu": [1.0]})
+    measured = study.run_folder("relu", 0) / "diagnostics.csv"
+    measured.write_text("step,network,layer,name,value\n1000,actor,layer1,dead_share,0.5\n")
+    bench = study.folder / "bench_arms.json"
+    bench.write_text('{"groups": []}\n')
+    write_report(study.folder, formats=[])
+    assert verify(study.folder).problems == ()
+    alter(measured, "0.5", "0.6")
+    alter(bench, "[]", "[ ]")
+    problems = verify(study.folder).problems
+    assert "Hopper-v5/td3/relu/seed-0/diagnostics.csv: row 2 is not what it was when the report was made" in problems
+    assert any(problem.startswith("bench_arms.json: ") for problem in problems)
+    assert any(problem.startswith("tables/diagnostics.csv") for problem in problems)
