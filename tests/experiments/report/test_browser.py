@@ -240,6 +240,9 @@ def test_print_shows_all_in_light_colours_without_controls(open_page: Open, smal
     for box in page.locator(".scroll").all():
         assert box.evaluate("box => getComputedStyle(box).overflow") == "visible"
     assert figure(Watched(page), "learning_curve-Task0-v5-td3").is_visible()
+    # An A4 sheet at 96 dots to the inch, less its margins.
+    page.set_viewport_size({"width": 718, "height": 1000})
+    assert page.evaluate("document.documentElement.scrollWidth") == 718
     assert page.pdf(format="A4")[:5] == b"%PDF-"
 
 
