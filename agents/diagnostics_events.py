@@ -1,7 +1,9 @@
 """Diagnostics and hyperparameters in a run's TensorBoard events, with tags in Stable-Baselines3's style."""
 
+from typing import cast
+
 import numpy as np
-from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard import FileWriter, SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from agents.config import RunConfig
@@ -51,5 +53,6 @@ def write_hyperparameters(events: SummaryWriter, config: RunConfig) -> None:
         **config.hyperparameters,
     }
     plain = {name: value if isinstance(value, int | float | str) else str(value) for name, value in given.items()}
-    for summary in hparams(plain, {"eval/mean_reward": 0.0}):
-        events.file_writer.add_summary(summary)
+    writer = cast("FileWriter", events.file_writer)
+    for summary in hparams(plain, {"eval/mean_reward": 0.0}):  # type: ignore[no-untyped-call]
+        writer.add_summary(summary)

@@ -27,13 +27,13 @@ _HEADER = "step,network,layer,name,value\n"
 _TEXTS = ("network", "layer")
 # On a CPU a measurement takes less than one percent of so many steps (`python -m experiments bench diagnostics`). On a
 # GPU so many steps of small networks take seconds, of which it would be a large part.
-_EVERY_ON_CPU = 25_000
+EVERY_ON_CPU = 25_000
 
 
 def interval(every: int | str | None, device: torch.device) -> int | None:
     """Return the environment steps between measurements, None for none, from what a run's configuration says."""
     if every == AUTO:
-        return _EVERY_ON_CPU if device.type == "cpu" else None
+        return EVERY_ON_CPU if device.type == "cpu" else None
     return None if every is None else int(every)
 
 
@@ -120,7 +120,8 @@ class DiagnosticsWriter:
 
 def _read_shapes(path: Path) -> dict[str, NDArray[Any]] | None:
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # From memory: of a damaged file NumPy would leave the handle open.
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
             return {name: stored[name] for name in ("step", *_TEXTS, *_CURVES)}
     except FileNotFoundError:
         return None

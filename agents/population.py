@@ -367,8 +367,8 @@ class Population:
             dtype=getattr(torch, manifest["dtype"]),
             threads=threads,
             most_steps=manifest["most_steps"],
-            **file.diagnostics_of(manifest),
         )
+        population.diagnose(*file.diagnostics_of(manifest))
         population._restore(manifest, tensors, arrays)
         return population
 

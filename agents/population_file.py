@@ -45,10 +45,10 @@ def facts_of(population: "Population") -> dict[str, Any]:
     }
 
 
-def diagnostics_of(manifest: Mapping[str, Any]) -> dict[str, int | None]:
-    """Return the constructor's arguments for diagnostics; checkpoints from before there were any speak of none."""
+def diagnostics_of(manifest: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """Return the arguments of `Population.diagnose`; checkpoints from before there were diagnostics speak of none."""
     every, probe = manifest.get("diagnostics", (None, None))
-    return {"diagnostics_every": every, "diagnostics_probe": probe}
+    return every, probe
 
 
 def member_to_json(member: Member) -> dict[str, Any]:

@@ -7,6 +7,7 @@ apart by network, so that gradients by what is inside a network can be had. Test
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,12 +16,14 @@ from agents.executor import Learner
 from agents.philox import Stream, normals, words
 from agents.replay import Replay
 from agents.sac import SAC, squashed_sample
+from agents.td3 import TD3
 
 # Of all numbers for probes: the same at each measurement.
 _STEP = 0
 # What a learner may have put in place of its methods by compiled forms for the batches of training.
 _COMPILED = ("_sample", "_targets", "_critic_loss", "_actor_loss")
-Loss = Callable[[Tensor], Tensor]
+Loss: TypeAlias = Callable[[Tensor], Tensor]
+_OneLearner = TypeVar("_OneLearner", TD3, SAC)
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def draw_probe(learner: Learner, replay: Replay, seeds: Sequence[int], rows: int
     return Probe(batch.observations.cpu(), batch.actions.cpu(), targets.cpu(), noise.cpu(), coefficients.cpu())
 
 
-def _plain(learner: Learner) -> Learner:
+def _plain(learner: _OneLearner) -> _OneLearner:
     """Return a learner with the same networks and none of its methods compiled: the probe has another batch size."""
     plain = copy.copy(learner)
     for name in _COMPILED:
@@ -104,7 +107,8 @@ def actor_loss(learner: Learner, probe: Probe, run: int, critics: Sequence[nn.Mo
     observations = probe.observations[run]
 
     def of_td3(output: Tensor) -> Tensor:
-        return -critics[0](torch.cat((observations, torch.tanh(output)), -1)).mean()
+        values: Tensor = critics[0](torch.cat((observations, torch.tanh(output)), -1))
+        return -values.mean()
 
     def of_sac(output: Tensor) -> Tensor:
         actions, log_density = squashed_sample(output, probe.noise[run])

@@ -10,6 +10,8 @@ from time import perf_counter
 import torch
 
 from agents import RunConfig
+from agents.config import AUTO
+from agents.diagnostics_files import EVERY_ON_CPU
 from agents.files import read_json
 from agents.memory import bytes_per_row, replay_rows
 from agents.network_size import flops_per_update, parameters
@@ -29,6 +31,8 @@ _PRODUCT = 256
 _COPIES_IN_CHECKPOINT = 4
 # One number of an evaluation as text, and the clock and step of its row.
 _BYTES_PER_NUMBER, _BYTES_PER_ROW = 23, 110
+# Of diagnostics: numbers, curves, and TensorBoard events of both.
+_BYTES_PER_MEASUREMENT = 70_000
 
 
 @dataclass(frozen=True)
@@ -128,13 +132,16 @@ def total_seconds(work: Work, rates: Mapping[Group, float], speed: float, device
 
 
 def result_bytes(config: RunConfig) -> int:
-    """Return about how many bytes a finished run leaves: evaluations and the policy's weights.
+    """Return about how many bytes a finished run leaves: evaluations, diagnostics and the policy's weights.
 
     Raises:
         TaskError: The run's task cannot be built.
     """
     rows = config.steps // config.evaluation_every + 2
-    return rows * (2 * config.evaluation_episodes * _BYTES_PER_NUMBER + _BYTES_PER_ROW) + 4 * parameters(config)
+    evaluations = rows * (2 * config.evaluation_episodes * _BYTES_PER_NUMBER + _BYTES_PER_ROW)
+    every = EVERY_ON_CPU if config.diagnostics_every == AUTO else config.diagnostics_every
+    measurements = 0 if every is None else -(-config.steps // int(every))
+    return evaluations + measurements * _BYTES_PER_MEASUREMENT + 4 * parameters(config)
 
 
 def checkpoint_bytes(work: Work) -> int:

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from pydantic import ValidationError
 
@@ -40,6 +40,13 @@ class Arm:
     seeds: list[int]
 
 
+class Diagnostics(TypedDict):
+    """When networks are measured, as for `RunConfig`: steps between measurements, and rows."""
+
+    every: int | str | None
+    probe: int | None
+
+
 @dataclass(frozen=True)
 class Study:
     """A checked study with every default filled in; its attributes are the keys of ``study.json`` (see the README)."""
@@ -51,7 +58,7 @@ class Study:
     arms: list[Arm]
     steps: int
     evaluation: Mapping[str, int]
-    diagnostics: Mapping[str, int | str | None]
+    diagnostics: Diagnostics
     hyperparameters: Mapping[str, Mapping[str, Any]]
     primary: list[list[str]]
     margin: float

@@ -57,7 +57,8 @@ class DiagnosticsCallback(BaseCallback):
 
     def __init__(self, every: int = 25_000, probe: int | None = None, verbose: int = 0) -> None:
         super().__init__(verbose)
-        for name, value in (("every", every), ("probe", 1 if probe is None else probe)):
+        given: dict[str, object] = {"every": every, "probe": 1 if probe is None else probe}
+        for name, value in given.items():
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise DiagnosticsError(f"{name}={value!r} is not allowed; it must be a whole number of at least 1.")
         self.every, self.probe = every, probe
@@ -68,7 +69,8 @@ class DiagnosticsCallback(BaseCallback):
 
     def _on_training_start(self) -> None:
         # Kept over several calls of `learn`, which go on with the same networks.
-        self._initial = self._initial or copy.deepcopy(networks_of(self.model.policy))
+        if not self._initial:
+            self._initial = copy.deepcopy(networks_of(self.model.policy))
         self._periods = self.num_timesteps // self.every
 
     def _on_step(self) -> bool:
@@ -169,8 +171,8 @@ def networks_of(policy: Any) -> dict[str, nn.Sequential]:
     Raises:
         DiagnosticsError: It is no policy of TD3, DDPG or SAC, or one with ``use_sde``.
     """
-    actor, critic = getattr(policy, "actor", None), getattr(policy, "critic", None)
-    nets = getattr(critic, "q_networks", None)
+    actor: Any = getattr(policy, "actor", None)
+    nets = getattr(getattr(policy, "critic", None), "q_networks", None)
     if nets is None or not (hasattr(actor, "latent_pi") or isinstance(getattr(actor, "mu", None), nn.Sequential)):
         raise DiagnosticsError(
             f"a policy of type {type(policy).__name__} cannot be measured; allowed are those of TD3, DDPG and SAC."
@@ -246,7 +248,8 @@ def _actor_loss(
         features = policy.critic.extract_features(batch.observations, policy.critic.features_extractor)
 
     def of_td3(actions: Tensor) -> Tensor:
-        return -critics[0](torch.cat((features, actions), 1)).mean()
+        values: Tensor = critics[0](torch.cat((features, actions), 1))
+        return -values.mean()
 
     def of_sac(output: Tensor) -> Tensor:
         mean, log_std = output.chunk(2, -1)
@@ -257,6 +260,7 @@ def _actor_loss(
         least = torch.cat([critic(torch.cat((features, actions), 1)) for critic in critics], 1).amin(1)
         sac = cast("SAC", model)
         coefficient = sac.log_ent_coef.exp().detach() if sac.log_ent_coef is not None else sac.ent_coef_tensor
-        return (coefficient * log_density - least).mean()
+        value: Tensor = (coefficient * log_density - least).mean()
+        return value
 
     return of_sac if isinstance(model, SAC) else of_td3

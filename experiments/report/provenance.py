@@ -130,7 +130,7 @@ def record_bytes(
         command,
         relative(places.page),
         None if study is None else relative(study[0]),
-        tuple(sorted({name.rpartition(".")[2] for name in files if name.startswith("figures/")})),
+        tuple(dict.fromkeys(name.rpartition(".")[2] for name in files if name.startswith("figures/"))),
         current_versions(),
         raw,
         {name: hashlib.sha256(content).hexdigest() for name, content in written.items()},

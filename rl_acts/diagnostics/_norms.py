@@ -4,6 +4,7 @@ Each function takes several tensors and treats them as one vector. With ``batch=
 networks of a population, is kept.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -26,7 +27,7 @@ def norm(tensors: Sequence[Tensor], batch: int = 0) -> Tensor:
 
 def rms(tensors: Sequence[Tensor], batch: int = 0) -> Tensor:
     """Return `norm` / sqrt(number of parameters); arguments as there."""
-    return norm(tensors, batch) / _count(tensors, batch) ** 0.5
+    return norm(tensors, batch) / math.sqrt(_count(tensors, batch))
 
 
 def distance_from_init(tensors: Sequence[Tensor], initial: Sequence[Tensor], batch: int = 0) -> Tensor:

@@ -1,6 +1,7 @@
 """Learnt activations as a picture, for TensorBoard."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,7 +27,8 @@ def picture(shapes: Mapping[str, Mapping[str, Shape]]) -> Tensor:
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     figure = Figure(figsize=(_INCHES * len(shapes), _INCHES), dpi=_DOTS_PER_INCH)
-    canvas = FigureCanvasAgg(figure)
+    # matplotlib leaves the methods of its canvas without types.
+    canvas: Any = FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(shapes), squeeze=False)[0]
     for axes, (network, layers) in zip(panels, shapes.items(), strict=True):
         for layer, shape in layers.items():

@@ -5,6 +5,8 @@ The names are the papers'. Some libraries call `srank` "stable rank", which in n
 of a matrix of zeros is 0; of one with NaN or infinity, NaN.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -87,7 +89,7 @@ def feature_rank(values: Tensor, rows: int, eps: float = 0.01) -> Tensor:
     Returns:
         Shape ``(...)``.
     """
-    count = (values / rows**0.5 > eps).double().sum(-1)
+    count = (values / math.sqrt(rows) > eps).double().sum(-1)
     return torch.where(torch.isfinite(values).all(-1), count, torch.nan)
 
 

@@ -188,18 +188,22 @@ def _gradients(network: Any, index: int) -> list[torch.Tensor]:
 
 def test_updates_are_watched_before_measurements_alone() -> None:
     population = make("td3", MEMBERS[:1], diagnostics_every=140)
+
+    def watches() -> bool:
+        return population.diagnostics._window.is_open
+
     population.train(38)
-    assert not population.diagnostics._window.is_open
+    assert not watches()
     population.train(10)
-    assert population.diagnostics._window.is_open
+    assert watches()
     population.train(92)
     population.measure()
-    assert not population.diagnostics._window.is_open
+    assert not watches()
     names = {row.name for row in population.measure()[0]["actor"].rows}
     assert "gradient_norm" not in names
     # Nobody measured at 280: the window closes by itself.
     population.train(145)
-    assert not population.diagnostics._window.is_open
+    assert not watches()
 
 
 def test_when_it_is_due() -> None:

@@ -13,7 +13,7 @@ import pytest
 import torch
 from stable_baselines3 import DDPG, SAC, TD3
 from stable_baselines3.common.noise import NormalActionNoise
-from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped] # it has no types
+from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
 )
 

@@ -114,3 +114,21 @@ def test_single_precision_is_single_precision() -> None:
     make("td3").close()
     assert not torch.backends.cuda.matmul.allow_tf32
     assert not torch.backends.cudnn.allow_tf32 or torch.get_float32_matmul_precision() == "highest"
+
+
+@pytest.mark.parametrize("algorithm", ["td3", "sac"])
+def test_measuring_changes_no_bit_and_captures_nothing_again(algorithm: str) -> None:
+    watched = make(algorithm, diagnostics_every=120, diagnostics_probe=256)
+    alone = make(algorithm)
+    for population in (watched, alone):
+        population.train(100)
+    graphs = {name: id(graph) for name, graph in watched._executor._graphs.items()}  # type: ignore[attr-defined]
+    watched.train(20)
+    found = watched.measure()
+    watched.train(40)
+    alone.train(60)
+    assert {name: id(graph) for name, graph in watched._executor._graphs.items()} == graphs  # type: ignore[attr-defined]
+    for name, tensor in alone.learner.state().items():
+        assert torch.equal(watched.learner.state()[name], tensor), name
+    assert found[2]["actor"].value("all", "gradient_norm") > 0
+    assert found[2]["q1"].value("layer1", "srank") > 0

@@ -11,7 +11,7 @@ import pytest
 import torch
 from gymnasium.spaces import Box
 from stable_baselines3 import SAC, TD3
-from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]
+from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
 )
 

@@ -91,6 +91,7 @@ def _everything(folder: Path) -> list[str]:
         ([*_TRAIN, "--activation", "relu", "--steps", "0"], "--steps 0: 0 is not allowed"),
         ([*_TRAIN, "--activation", "relu", "--steps", "[1"], "error: --steps [1: this is no YAML"),
         ([*_TRAIN, "--activation", "relu", "--eval-every", "0"], "--eval-every 0: 0 is not allowed"),
+        ([*_TRAIN, "--activation", "relu", "--diagnostics-every", "0"], "--diagnostics-every 0: 0 is not allowed"),
         ([*_TRAIN, "--activation", "relu", "--eval-episodes", "x"], "--eval-episodes x: 'x' is not allowed"),
         ([*_TRAIN, "--activation", "relu", "--net-arch", "64,0"], "--net-arch 64,0: net_arch is [64, 0]"),
         (

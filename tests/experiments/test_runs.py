@@ -117,6 +117,7 @@ def test_train_is_a_study_of_one_arm_and_names_what_diverged(
         "--name": "mine",
         "--eval-every": "6e1",
         "--eval-episodes": "1",
+        "--diagnostics-every": "50",
         "--net-arch": "8,8",
         "--device": "cpu",
     }
@@ -128,6 +129,7 @@ def test_train_is_a_study_of_one_arm_and_names_what_diverged(
     assert study["arms"][0]["seeds"] == [4]
     assert (study["arms"][0]["critic"], study["arms"][0]["activation_lr"]) == ("swim(k=0.7)", 0.01)
     assert study["evaluation"] == {"every": 60, "episodes": 1}
+    assert study["diagnostics"] == {"every": 50, "probe": None}
     assert study["hyperparameters"]["td3"]["net_arch"] == [8, 8]
     assert "tanh" in (out / "study.yaml").read_text()
     (run,) = out.glob("*/*/*/seed-4/run.json")

@@ -1,5 +1,6 @@
 """What is left of a study as cohorts, and about how much time, memory and disk it takes."""
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -341,6 +342,9 @@ def test_what_was_measured_in_the_folder_wins(tmp_path: Path) -> None:
 def test_the_disk_holds_results_and_while_they_are_needed_checkpoints() -> None:
     config = _config(steps=100_000)
     assert result_bytes(config) == 12 * (20 * 23 + 110) + 4 * 216_328
+    often = dataclasses.replace(config, diagnostics_every=config.steps // 4)
+    assert result_bytes(often) == result_bytes(config) + 4 * 70_000
+    assert result_bytes(dataclasses.replace(config, diagnostics_every="auto")) > result_bytes(config)
     configs = _configs(3, steps=100_000)
     keys = list(configs)
     one = 100_000 * 108 + 16 * 216_328

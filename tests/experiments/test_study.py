@@ -50,6 +50,7 @@ arms:
 seeds: 10
 steps: 1_000_000
 evaluation: {every: 5_000, episodes: 7}
+diagnostics: {every: 50_000, probe: 512}
 hyperparameters: {td3: {learning_rate: 1e-3, net_arch: [64, 64]}}
 primary: [[swim, relu], [swim, swim-critic]]
 margin: 0.1
@@ -95,6 +96,7 @@ device: cpu
         ],
         "steps": 1_000_000,
         "evaluation": {"every": 5_000, "episodes": 7},
+        "diagnostics": {"every": 50_000, "probe": 512},
         "hyperparameters": {},
         "primary": [["swim", "relu"], ["swim", "swim-critic"]],
         "margin": 0.1,
@@ -154,6 +156,7 @@ def test_a_hash_is_of_what_defines_a_run_and_not_of_where_it_computes(study_file
         return config_hash(next(_study(study_file(), *settings).runs()))
 
     assert digest() == digest("device=cpu") == digest("seeds=3")
+    assert digest() == digest("diagnostics.every=50", "diagnostics.probe=9") == digest("diagnostics.every=never")
     changed = [digest(setting) for setting in ("steps=240", "evaluation.episodes=3", "hyperparameters.td3.gamma=0.9")]
     assert len({digest(), *changed, digest("engine=population")}) == 5
 
@@ -161,10 +164,41 @@ def test_a_hash_is_of_what_defines_a_run_and_not_of_where_it_computes(study_file
 def test_a_hash_of_the_sb3_engine_is_that_of_folders_from_before_there_was_a_choice(study_file: StudyFile) -> None:
     config = next(_study(study_file()).runs())
     plain = config.to_json()
-    for place in ("device", "threads", "engine"):
+    for place in ("device", "threads", "engine", "diagnostics_every", "diagnostics_probe"):
         del plain[place]
     assert config_hash(config) == hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
-    assert RunConfig.from_json({**plain, "device": "auto"}) == config
+    assert RunConfig.from_json({**plain, "device": "auto", "diagnostics_every": "auto"}) == config
+
+
+@pytest.mark.parametrize(
+    ("settings", "every", "probe"),
+    [
+        ((), "auto", None),
+        (("diagnostics.every=auto",), "auto", None),
+        (("diagnostics.every=never",), None, None),
+        (("diagnostics.every=1e3", "diagnostics.probe=64"), 1000, 64),
+    ],
+)
+def test_when_networks_are_measured(
+    settings: tuple[str, ...], every: int | str | None, probe: int | None, study_file: StudyFile
+) -> None:
+    config = next(_study(study_file(), *settings).runs())
+    assert (config.diagnostics_every, config.diagnostics_probe) == (every, probe)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("diagnostics.every=often", "'often' is not allowed; allowed is auto, never, or a whole number of at least 1"),
+        ("diagnostics.every=0", "0 is not allowed; allowed is auto, never, or"),
+        ("diagnostics.probe=0", "0 is not allowed; allowed is a whole number"),
+        ("diagnostics.rows=3", "rows"),
+    ],
+)
+def test_bad_diagnostics_keys_are_named(setting: str, message: str, study_file: StudyFile) -> None:
+    (problem,) = _problems(study_file(), setting)
+    assert setting.partition("=")[0] in problem
+    assert message in problem
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 import torch
 from stable_baselines3 import DDPG, PPO, SAC, TD3
 from stable_baselines3.common.logger import configure
-from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]
+from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
 )
 
@@ -126,7 +126,8 @@ def test_gradients_are_those_of_the_algorithms_losses(
         # With so little spread the policy draws its mean, almost, whatever the noise.
         torch.nn.init.zeros_(model.policy.actor.log_std.weight)
         torch.nn.init.constant_(model.policy.actor.log_std.bias, -7.0)
-    sample, kept = model.replay_buffer.sample, {}
+    sample = model.replay_buffer.sample
+    kept: dict[str, Any] = {}
 
     def once(*args: Any, **kwargs: Any) -> Any:
         return kept["batch"] if "batch" in kept else kept.setdefault("batch", sample(*args, **kwargs))
@@ -136,7 +137,8 @@ def test_gradients_are_those_of_the_algorithms_losses(
     gradients: dict[str, float] = {}
 
     def keep(*_: Any) -> None:
-        for name, network in networks_of(model.policy).items():
+        networks: dict[str, Any] = dict(networks_of(model.policy))
+        for name, network in networks.items():
             if name not in gradients and network[1].slope.grad is not None:
                 gradients[name] = float(network[1].slope.grad.abs())
 
