@@ -34,7 +34,8 @@ class DiagnosticsCallback(BaseCallback):
     for bit as without it.
 
     The probe batch is drawn from the replay memory as it is then, by the same random numbers each time. The losses that
-    gradients are of are the algorithm's, on that batch.
+    gradients are of are the algorithm's, on that batch. A step's measurement comes before its updates, as with every
+    callback.
 
     Args:
         every: Environment steps between measurements.

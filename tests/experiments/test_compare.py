@@ -192,8 +192,8 @@ def test_report_writes_the_table_too(tmp_path: Path) -> None:
         (["nowhere"], "error: nowhere does not exist."),
         (
             ["."],
-            "error: no log in . that is known (0 files looked at); tables (.csv, .csv.gz, .tsv, .parquet) are read when "
-            "they are named themselves.",
+            "error: no log in . that is known (0 files looked at); tables (.csv, .csv.gz, .tsv, .parquet) are read "
+            "when they are named themselves.",
         ),
         (
             [str(DATA / "rl_zoo3"), "--primary", "elu"],

@@ -33,7 +33,8 @@ def test_tags_are_read_by_kind(tmp_path: Path) -> None:
         ("eval/episodic_return", 3, 99.0),
         ("rollout/ep_rew_mean", 100, 77.0),
     )
-    found, settings = read_events([path], ["e"], notes := [])
+    notes: list[str] = []
+    found, settings = read_events([path], ["e"], notes)
     training, evaluation = found["training"], found["evaluation"]
     # Single episodes are preferred to the logger's running mean; the steps of CleanRL's last evaluation count episodes.
     assert (training.steps.tolist(), training.returns.tolist(), training.rows.tolist()) == (
@@ -76,7 +77,8 @@ def test_a_second_file_goes_on_or_replaces_what_it_overlaps(tmp_path: Path) -> N
         tmp_path / "events.out.tfevents.999999999999.a", (EVALUATION, 250, -1.0), (EVALUATION, 350, -2.0), start=2000.0
     )
     found, _ = read_events([second, first], ["second", "first"], [])
-    evaluation = cleaned(found["evaluation"], notes := [])
+    notes: list[str] = []
+    evaluation = cleaned(found["evaluation"], notes)
     assert evaluation.steps.tolist() == [100, 200, 250, 350]
     assert evaluation.returns.tolist() == [100, 200, -1, -2]
     assert evaluation.sources == ("first", "second")
@@ -91,11 +93,13 @@ def test_damage_is_noted_with_its_record_and_what_stands_before_is_used(tmp_path
     whole = path.read_bytes()
     size = len(whole) // 3
     path.write_bytes(whole[:-5])
-    found, _ = read_events([path], ["e"], notes := [])
+    notes: list[str] = []
+    found, _ = read_events([path], ["e"], notes)
     assert found["evaluation"].steps.tolist() == [200, 300]
     assert notes == [f"e: torn or damaged after record 2; {size - 5} bytes are left out"]
     path.write_bytes(whole[: size + 20] + b"\xff" + whole[size + 21 :])
-    found, _ = read_events([path], ["e"], notes := [])
+    notes = []
+    found, _ = read_events([path], ["e"], notes)
     assert found["evaluation"].steps.tolist() == [200]
     assert notes == [f"e: torn or damaged after record 1; {2 * size} bytes are left out"]
 
@@ -113,12 +117,14 @@ def test_damage_is_noted_with_its_record_and_what_stands_before_is_used(tmp_path
 def test_a_file_without_events_is_noted(tmp_path: Path, content: bytes, note: str) -> None:
     path = tmp_path / "events.out.tfevents.1.a"
     path.write_bytes(content)
-    assert read_events([path], ["e"], notes := []) == ({}, {})
+    notes: list[str] = []
+    assert read_events([path], ["e"], notes) == ({}, {})
     assert notes == [
         note,
         "e: none of the tags eval/mean_reward, rollout/ep_rew_mean, charts/episodic_return; no return of these events",
     ]
-    read_events([path], ["e"], notes := [], needed=False)
+    notes = []
+    read_events([path], ["e"], notes, needed=False)
     assert notes == [note]
 
 
@@ -130,6 +136,7 @@ def test_a_record_that_is_no_event_is_noted(tmp_path: Path) -> None:
             Event(step=1, summary=Summary(value=[Summary.Value(tag=EVALUATION, simple_value=2.0)])).SerializeToString()
         )
         writer.write(b"\xff\xff\xff")
-    found, _ = read_events([path], ["e"], notes := [])
+    notes: list[str] = []
+    found, _ = read_events([path], ["e"], notes)
     assert found["evaluation"].returns.tolist() == [2.0]
     assert notes == ["e: record 2 is damaged; nothing after record 1 is used"]

@@ -25,11 +25,13 @@ def monitors(tmp_path: Path, *contents: str | bytes) -> tuple[Series | None, str
     return series, task, notes
 
 
-def series(steps: list[float], returns: list[float], **settings: bool) -> Series:
+def series(steps: list[float], returns: list[float], *, episodes: bool = False, in_time: bool = False) -> Series:
     size = len(steps)
     rows = np.arange(2, size + 2)
     seconds = np.arange(size, dtype=np.float64)
-    return Series(np.array(steps), np.array(returns), seconds, rows, np.zeros(size, np.int64), ("a.csv",), **settings)
+    return Series(
+        np.array(steps), np.array(returns), seconds, rows, np.zeros(size, np.int64), ("a.csv",), episodes, in_time
+    )
 
 
 def test_an_episode_of_a_monitor_file_ends_at_the_sum_of_lengths(tmp_path: Path) -> None:
@@ -113,7 +115,8 @@ def test_odd_lines_of_a_monitor_file_are_named(tmp_path: Path) -> None:
 def test_evaluations_npz_is_averaged_over_its_episodes(tmp_path: Path) -> None:
     path = tmp_path / "evaluations.npz"
     np.savez(path, timesteps=[200, 400], results=[[1.0, 2.0], [3.0, 6.0]], ep_lengths=[[5, 5], [5, 5]])
-    found = read_evaluations_npz(path, "e", notes := [])
+    notes: list[str] = []
+    found = read_evaluations_npz(path, "e", notes)
     assert found is not None
     assert (found.steps.tolist(), found.returns.tolist()) == ([200, 400], [1.5, 4.5])
     assert (found.rows.tolist(), found.averaged, found.episodes) == ([1, 2], 2, False)
@@ -138,7 +141,8 @@ class _Bomb:
 def test_what_is_no_evaluation_is_noted(tmp_path: Path, arrays: dict[str, object], note: str) -> None:
     path = tmp_path / "evaluations.npz"
     np.savez(path, allow_pickle=True, **arrays)  # type: ignore[arg-type]
-    assert read_evaluations_npz(path, "e", notes := []) is None
+    notes: list[str] = []
+    assert read_evaluations_npz(path, "e", notes) is None
     assert len(notes) == 1
     assert re.match(note, notes[0])
 
@@ -152,13 +156,15 @@ def test_files_that_are_no_array_files_are_noted_and_never_unpickled(tmp_path: P
         (b"PK\x03\x04cut", "zip"),
     ):
         path.write_bytes(content)
-        assert read_evaluations_npz(path, "e", notes := []) is None
+        notes: list[str] = []
+        assert read_evaluations_npz(path, "e", notes) is None
         assert notes[0].startswith("e: cannot be read (")
         assert reason in notes[0]
     whole = tmp_path / "whole.npz"
     np.savez(whole, timesteps=[1, 2], results=[[1.0], [2.0]])
     path.write_bytes(whole.read_bytes()[:-40])
-    assert read_evaluations_npz(path, "e", notes := []) is None
+    notes = []
+    assert read_evaluations_npz(path, "e", notes) is None
     assert len(notes) == 1
 
 
@@ -168,7 +174,8 @@ PROGRESS = "eval/mean_reward,rollout/ep_rew_mean,time/total_timesteps,time/time_
 def test_progress_csv_holds_both_kinds_apart(tmp_path: Path) -> None:
     path = tmp_path / "progress.csv"
     path.write_text(PROGRESS + "7.5,,200,\n,3.25,240,4\n8.5,,400,\n,4.25,480,9\n1,2\n,x,500,1\n9.5,,600")
-    found = read_progress_csv(path, "p", notes := [])
+    notes: list[str] = []
+    found = read_progress_csv(path, "p", notes)
     assert found["evaluation"].steps.tolist() == [200, 400]
     assert found["evaluation"].returns.tolist() == [7.5, 8.5]
     assert found["evaluation"].rows.tolist() == [2, 4]
@@ -196,12 +203,14 @@ def test_progress_csv_holds_both_kinds_apart(tmp_path: Path) -> None:
 def test_a_progress_csv_without_returns_is_noted(tmp_path: Path, content: str, note: str) -> None:
     path = tmp_path / "progress.csv"
     path.write_text(content)
-    assert read_progress_csv(path, "p", notes := []) == {}
+    notes: list[str] = []
+    assert read_progress_csv(path, "p", notes) == {}
     assert [line[: len(note)] for line in notes] == [note]
 
 
 def test_points_are_sorted_and_the_last_of_a_step_is_kept() -> None:
-    found = cleaned(series([0, 200, 100, 100, np.nan, -1], [0, 2, 1, 5, 9, np.nan]), notes := [])
+    notes: list[str] = []
+    found = cleaned(series([0, 200, 100, 100, np.nan, -1], [0, 2, 1, 5, 9, np.nan]), notes)
     assert (found.steps.tolist(), found.returns.tolist(), found.rows.tolist()) == ([0, 100, 200], [0, 5, 2], [2, 5, 3])
     assert notes == [
         "a.csv: lines 6, 7 left out: the step is missing, not finite or below 0",
@@ -211,13 +220,15 @@ def test_points_are_sorted_and_the_last_of_a_step_is_kept() -> None:
 
 
 def test_where_the_order_is_that_of_time_a_step_back_is_a_resumed_run() -> None:
-    found = cleaned(series([0, 100, 200, 300, 150, 250], [0, 1, 2, 3, 7, 8], in_time=True), notes := [])
+    notes: list[str] = []
+    found = cleaned(series([0, 100, 200, 300, 150, 250], [0, 1, 2, 3, 7, 8], in_time=True), notes)
     assert (found.steps.tolist(), found.returns.tolist()) == ([0, 100, 150, 250], [0, 1, 7, 8])
     assert notes == ["a.csv: line 6 goes back to step 150: a resumed run; it replaces 2 earlier entries"]
 
 
 def test_returns_that_are_not_finite_stay_and_are_noted() -> None:
-    found = cleaned(series([0, 100, 200], [0, np.nan, np.inf]), notes := [])
+    notes: list[str] = []
+    found = cleaned(series([0, 100, 200], [0, np.nan, np.inf]), notes)
     assert found.steps.tolist() == [0, 100, 200]
     assert notes == ["a.csv: lines 3, 4: 2 of 3 returns are not finite"]
 
@@ -225,7 +236,8 @@ def test_returns_that_are_not_finite_stay_and_are_noted() -> None:
 def test_training_episodes_are_averaged_between_grid_points() -> None:
     # Ends at 100 exactly belong to the first interval; 200 to 300 has no episode; 420 is before the middle of the last.
     given = series([40, 100, 101, 200, 390, 420], [1, 3, 5, 7, 9, 11], episodes=True)
-    found = binned(given, 100.0, notes := [])
+    notes: list[str] = []
+    found = binned(given, 100.0, notes)
     assert (found.steps.tolist(), found.returns.tolist()) == ([100, 200, 400], [2, 6, 9])
     assert (found.rows.tolist(), found.seconds.tolist(), found.episodes) == ([3, 5, 6], [1, 3, 4], False)
     assert notes == ["a.csv: line 7 left out: the interval of 100 steps is less than half full"]
@@ -233,7 +245,8 @@ def test_training_episodes_are_averaged_between_grid_points() -> None:
 
 
 def test_episodes_that_end_at_one_step_are_all_kept() -> None:
-    found = cleaned(series([10, 10, 20], [1, 2, 3], episodes=True, in_time=True), notes := [])
+    notes: list[str] = []
+    found = cleaned(series([10, 10, 20], [1, 2, 3], episodes=True, in_time=True), notes)
     assert found.returns.tolist() == [1, 2, 3]
     assert notes == []
 

@@ -38,7 +38,8 @@ def policy(**kwargs: object) -> dict[str, object]:
 def test_a_saved_model_tells_its_activations(
     tmp_path: Path, kwargs: dict[str, object], arm: str, actor: str, critic: str
 ) -> None:
-    guess, versions = from_model(model(tmp_path / "m.zip", policy(**kwargs)), "m", notes := [])
+    notes: list[str] = []
+    guess, versions = from_model(model(tmp_path / "m.zip", policy(**kwargs)), "m", notes)
     assert (guess.algorithm, guess.seed, guess.arm, guess.actor, guess.critic) == ("sac", 4, arm, actor, critic)
     assert versions == {"torch": "2.8.0"}
     assert notes == []
@@ -53,11 +54,13 @@ def test_a_model_that_tells_nothing_is_no_guess(tmp_path: Path, content: str) ->
 def test_what_is_no_model_is_noted(tmp_path: Path) -> None:
     path = tmp_path / "m.zip"
     path.write_bytes(b"rubbish")
-    assert from_model(path, "m", notes := []) == (Guess(), {})
+    notes: list[str] = []
+    assert from_model(path, "m", notes) == (Guess(), {})
     assert notes == ["m: no model of Stable-Baselines3 that can be read (File is not a zip file); not used"]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("data", " " * 16_000_001)
-    assert from_model(path, "m", notes := []) == (Guess(), {})
+    notes = []
+    assert from_model(path, "m", notes) == (Guess(), {})
     assert notes == ["m: no model of Stable-Baselines3 that can be read (data is larger than 16000000 bytes); not used"]
 
 
@@ -75,7 +78,8 @@ def test_rl_zoo3s_settings_are_searched_and_not_evaluated(tmp_path: Path, kwargs
     head = "!!python/object/apply:collections.OrderedDict\n"
     (tmp_path / "args.yml").write_text(f"{head}- - - algo\n    - td3\n  - - env\n    - Ant-v4\n  - - seed\n    - 9\n")
     (tmp_path / "config.yml").write_text(f'{head}- - - policy_kwargs\n    - "{kwargs}"\n')
-    guess = from_zoo(tmp_path, "z", notes := [])
+    notes: list[str] = []
+    guess = from_zoo(tmp_path, "z", notes)
     assert (guess.task, guess.algorithm, guess.seed, guess.arm) == ("Ant-v4", "td3", 9, arm)
     assert notes == []
 
@@ -83,7 +87,8 @@ def test_rl_zoo3s_settings_are_searched_and_not_evaluated(tmp_path: Path, kwargs
 def test_settings_that_would_run_code_or_are_damaged_are_only_text(tmp_path: Path) -> None:
     (tmp_path / "args.yml").write_text("!!python/object/apply:os.abort []\n")
     (tmp_path / "config.yml").write_text("a: [\n")
-    guess = from_zoo(tmp_path, "z", notes := [])
+    notes: list[str] = []
+    guess = from_zoo(tmp_path, "z", notes)
     assert (guess.task, guess.arm) == (None, None)
     assert notes[-1].startswith("z/config.yml: cannot be read (")
 
