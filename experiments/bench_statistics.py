@@ -9,6 +9,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from types import ModuleType
 
@@ -72,10 +73,13 @@ def bench_statistics_table(
     rows = []
     for what, work in ours.items():
         contestants = {"ours": work} | ({"rliable": theirs[what]} if theirs else {})
-        rows.append(
-            (what, *_cells(_turns(contestants, settings.rounds, clock, lambda text, of=what: say(f"{of}: {text}"))))
-        )
+        seconds = _turns(contestants, settings.rounds, clock, partial(_told, say, what))
+        rows.append((what, *_cells(seconds)))
     return _head(settings, missing) + table(_COLUMNS, rows)
+
+
+def _told(say: Callable[[str], None], what: str, text: str) -> None:
+    say(f"{what}: {text}")
 
 
 def _turns(
@@ -88,8 +92,9 @@ def _turns(
             say(f"{name}, {f'round {number} of {rounds}' if number else 'warming up'}")
             start = clock()
             work()
+            took = clock() - start
             if number:
-                seconds[name].append(clock() - start)
+                seconds[name].append(took)
     return seconds
 
 
@@ -160,13 +165,10 @@ def _rliable() -> tuple[tuple[ModuleType, ModuleType] | None, str]:
 
 
 def _head(settings: StatisticsSettings, missing: str) -> str:
-    beside = (
-        f"rliable: {missing}; it needs arch<8 and pandas<3, as `pip install rliable 'pandas<3'` gives"
-        if missing
-        else ""
-    )
+    advice = "it needs arch<8 and pandas<3, as `pip install rliable 'pandas<3'` gives"
+    beside = f"rliable: {missing}; {advice}\n" if missing else ""
     return (
         f"{cpu_name()}, {usable_cores()} usable cores, one used; NumPy {versions()['numpy']}\n"
         f"{settings.runs} runs x {settings.tasks} tasks x {settings.points} points, {settings.replicates} resamples; "
-        f"medians and ranges of {settings.rounds} turns\n" + (f"{beside}\n" if beside else "")
+        f"medians and ranges of {settings.rounds} turns\n{beside}"
     )

@@ -69,6 +69,13 @@ def compare(  # noqa: PLR0913 - each is an option of the command
         int | None, typer.Option("--final-evaluations", min=1, help="Evaluations that the final score averages.")
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="Heading of the page.")] = None,
+    figure: Annotated[
+        str | None, typer.Option("--figure", help="Write this figure's files alone, or a whole kind.")
+    ] = None,
+    formats: Annotated[
+        str | None,
+        typer.Option("--formats", help="Of the figures' files: png,svg,pdf or none. Default: as for report."),
+    ] = None,
 ) -> None:
     """Write the page about runs from anybody's logs: ours, SB3's, rl-zoo3's, CleanRL's, TensorBoard's, tables."""
     # Reading tables and drawing take a second to import, which every other command would pay for.
@@ -77,6 +84,8 @@ def compare(  # noqa: PLR0913 - each is an option of the command
     from experiments.collect.errors import ReportError  # noqa: PLC0415 -- see above
     from experiments.collect.table_file import TableChoice  # noqa: PLC0415 -- see above
     from experiments.guess_table import guess_lines, note_lines  # noqa: PLC0415 -- see above
+    from experiments.report import write  # noqa: PLC0415 -- see above
+    from experiments.report.outputs import Outputs  # noqa: PLC0415 -- see above
 
     choices = gather.Choices(
         TableChoice(table_columns.read_map(columns or []), table_columns.read_where(where or [])),
@@ -89,21 +98,22 @@ def compare(  # noqa: PLR0913 - each is an option of the command
     )
     heading = name or f"Comparison of {', '.join(path.absolute().name for path in paths)}"
     question = gather.Question(heading, _pairs(primary or []), control, margin, final)
+    forms = None if formats is None else [] if formats == "none" else formats.split(",")
     try:
+        places = write.checked(Outputs(out, out.parent / f"{out.stem}_files"), forms)
         seen = gather.survey(paths, choices)
         collection = gather.gather(seen, choices, question)
         for line in (*guess_lines(seen, each_run=dry_run), *note_lines(collection.notes, every=dry_run)):
             typer.echo(line)
         if dry_run:
             typer.echo("dry run: nothing was written")
-            return
-        from experiments.report.outputs import checked_page, outputs  # noqa: PLC0415 -- see above
-        from experiments.report.write import write_analysis  # noqa: PLC0415 -- it loads what draws
-
-        written = write_analysis(analyse(collection), outputs(out.parent, checked_page(out)), _command(context.obj))
+        elif figure is None:
+            typer.echo(f"page      {write.write_analysis(analyse(collection), places, _command(context.obj), forms)}")
+        else:
+            for path in write.write_figure_of(analyse(collection), figure, places, forms):
+                typer.echo(f"figure    {path}")
     except ReportError as error:
         raise InputError(str(error)) from error
-    typer.echo(f"page      {written}")
 
 
 def _pairs(entries: Sequence[str]) -> tuple[tuple[str, str], ...]:

@@ -74,7 +74,7 @@ class Normalised:
         """Evaluation points that all groups share: theirs where they are the same, else evenly spread; 101 at most."""
         first, *others = [group.steps for group in self.groups]
         if all(np.array_equal(first, other) for other in others):
-            return first[np.unique(np.linspace(0, first.size - 1, MOST_POINTS).astype(int))]
+            return np.asarray(first[np.unique(np.linspace(0, first.size - 1, MOST_POINTS).astype(int))])
         start = max(float(group.steps[0]) for group in self.groups)
         return np.linspace(start, min(float(group.steps[-1]) for group in self.groups), MOST_POINTS)
 

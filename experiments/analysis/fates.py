@@ -55,5 +55,5 @@ def _below(arm: ArmResult, level: float) -> Mapping[Fate, BoolArray]:
     trained = arm.curves[:, 1:] if arm.curves.shape[1] > 1 else arm.curves
     if trained.shape[1] >= WINDOW:
         trained = moving_mean(trained, WINDOW)[:, WINDOW - 1 :]
-    exceeded = (np.asarray(trained) > level).any(axis=1)
-    return {"collapsed": exceeded & (arm.finals < level), "stuck": ~exceeded}
+    exceeded: BoolArray = np.asarray((trained > level).any(axis=1))
+    return {"collapsed": exceeded & (arm.finals < level), "stuck": np.logical_not(exceeded)}

@@ -84,9 +84,9 @@ def from_folders(parts: Sequence[str]) -> Guess:
     task = next((found[1] for part in inner if (found := _TASK.search(_without_algorithm(part)))), None)
     algorithm = next((word for part in inner for word in _words(part) if word in ALGORITHMS), None)
     seed = next((int(found[1]) for part in inner if (found := _SEED.search(part))), None)
-    if seed is None:
-        numbers = (int(next(filter(None, found.groups()))) for part in inner if (found := _NUMBERED.search(part)))
-        seed = next(numbers, None)
+    if seed is None and inner and (found := _NUMBERED.search(inner[0])):
+        # Only the run's own folder: a number further out is that of a whole batch.
+        seed = int(next(filter(None, found.groups())))
     arm = next((left for part in inner if (left := _remainder(part))), None)
     return Guess(task, algorithm, arm, seed, folder_arm=arm).said_by("folders' names")
 

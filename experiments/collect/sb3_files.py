@@ -29,7 +29,8 @@ def read_evaluations_npz(path: Path, source: str, notes: list[str]) -> Series | 
         The evaluations, rows counted from 1; None, with a note, where there are none.
     """
     try:
-        with np.load(path, allow_pickle=False) as content:
+        # Opened here: NumPy leaves a file open that turns out to be no archive.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
             steps = np.asarray(content["timesteps"], dtype=np.float64)
             results = np.asarray(content["results"], dtype=np.float64)
     except KeyError as error:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from experiments.collect.evaluations import CLOCK_COLUMNS, Evaluations, IntArray
-from experiments.statistics.scores import FloatArray
+from experiments.statistics.arrays import FloatArray
 from experiments.text import count, whole
 
 _MOST_ROWS = 5

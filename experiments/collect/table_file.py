@@ -18,7 +18,7 @@ from experiments.collect.series import Series, rows_text
 from experiments.collect.table_columns import columns_of
 from experiments.collect.text_file import TextFileError, read_text
 from experiments.problems import InputError
-from experiments.statistics.scores import FloatArray
+from experiments.statistics.arrays import FloatArray
 
 _KEYS = ("kind", "task", "algorithm", "arm", "seed")
 _NO_NUMBER = ("", "nan", "na", "n/a", "null", "none")

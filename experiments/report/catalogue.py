@@ -155,7 +155,7 @@ def _how(analysis: Analysis, *, crowded: bool) -> dict[str, str]:
         "final_scores": "Every dot is a seed; a cross is one that failed or diverged. Tall bar: interquartile mean. "
         f"Line: {band}.",
         "thresholds": "Share of the runs that have reached a return, by Kaplan and Meier: runs that never do count "
-        "until their end.",
+        "until their end. In brackets where a return comes from: the study, or its share of the control's final mean.",
         "cost": cost,
         "shapes": "What learnt activations have become, mean over seeds: at the last measurement with the range over "
         "all units and seeds, and dotted at the first.",

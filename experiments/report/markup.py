@@ -78,10 +78,11 @@ def legend(arms: Sequence[str], *, crowded: bool) -> str:
 def figure(chart: Chart, command: str) -> str:
     """A figure's place, which page.js fills, and the command that makes its files."""
     text = f"{chart.stem}-text"
+    three = " three" if len(chart.panels) % 3 == 0 else ""
     return (
         f'<figure data-chart="{escape(chart.stem)}" aria-describedby="{escape(text)}"'
         f"{_class('wide' if chart.wide else '')}>\n"
-        f'<figcaption>{escape(chart.caption)}</figcaption>\n<div class="panels"></div>\n'
+        f'<figcaption>{escape(chart.caption)}</figcaption>\n<div class="panels{three}"></div>\n'
         f'<p class="unseen" id="{escape(text)}">{escape(chart.text)}</p>\n'
         '<details class="files"><summary>Command for the files of this figure</summary>\n'
         f"<code>{escape(command)}</code></details>\n"

@@ -46,17 +46,6 @@ def outputs(study_dir: Path, out: Path | None) -> Outputs:
     return Outputs(page, page.parent if at_home else page.parent / f"{page.stem}_files")
 
 
-def checked_page(page: Path) -> Path:
-    """The same path, if a page can have it.
-
-    Raises:
-        ReportError: it is a folder.
-    """
-    if page.is_dir():
-        raise ReportError(f"{page} is a folder: give the name of a file, such as {page / 'report.html'}")
-    return page
-
-
 def write_outputs(places: Outputs, page: bytes | None, files: Mapping[str, bytes]) -> None:
     """Write the page and its files, and remove those that an earlier report of this page left and this one lacks.
 

@@ -18,6 +18,7 @@ from experiments.report.style import GRID, INK, PART_COLOURS, ArmStyle, Looks
 COLUMN, PAGE = 3.35, 6.9
 _PANEL_HEIGHT, _ROW_HEIGHT = 2.05, 0.19
 _LEFT, _RIGHT, _TOP, _BOTTOM, _LINE = 0.6, 0.17, 0.26, 0.36, 0.12
+_HEADING = 0.2
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class _Layout:
     width: float
     names: float
     shared: bool
+    heading: float
     above: float
     middle: float
     below: float
@@ -49,6 +51,8 @@ class _Layout:
             width=_width(chart),
             names=max(_label_width(panel) for panel in chart.panels),
             shared=shared,
+            # Several panels have titles of their own, and together that of the chart.
+            heading=_HEADING if len(chart.panels) > 1 else 0.0,
             above=_TOP + _LINE * max(panel.title.count("\n") for panel in chart.panels),
             middle=max(_height(panel) for panel in chart.panels),
             below=max(_bottom(panel) for panel in chart.panels),
@@ -58,7 +62,8 @@ class _Layout:
     @property
     def height(self) -> float:
         """Of the whole figure."""
-        return ceil(self.panels / self.columns) * (self.above + self.middle + self.below) + self.legend
+        lines = ceil(self.panels / self.columns)
+        return self.heading + lines * (self.above + self.middle + self.below) + self.legend
 
     def place(self, index: int) -> tuple[float, float, float, float]:
         """Left, bottom, width and height of a panel's axes, as shares of the figure."""
@@ -67,7 +72,7 @@ class _Layout:
         step = (self.width - start) / self.columns
         left = start + column * step + (0.05 if self.shared else self.names)
         right = start + (column + 1) * step - _RIGHT
-        top = self.height - line * (self.above + self.middle + self.below) - self.above
+        top = self.height - self.heading - line * (self.above + self.middle + self.below) - self.above
         return (
             left / self.width,
             (top - self.middle) / self.height,
@@ -87,6 +92,8 @@ def draw(chart: Chart, looks: Looks) -> Figure:
     columns = _legend_columns(keys, _width(chart)) if keys else 1
     layout = _Layout.of(chart, keys, columns)
     figure = Figure(figsize=(layout.width, layout.height))
+    if layout.heading:
+        figure.text(0.08 / layout.width, 1 - 0.06 / layout.height, chart.title, fontsize=8.5, weight="bold", va="top")
     for index, panel in enumerate(chart.panels):
         axes = figure.add_axes(layout.place(index))
         draw_panel(axes, panel, looks, first=not layout.shared or index % layout.columns == 0)

@@ -109,7 +109,11 @@ def time_shares(group: Group, arms: Sequence[ArmResult], _facts: Facts) -> Chart
 
 def thresholds(group: Group, arms: Sequence[ArmResult], _facts: Facts) -> Chart | None:
     """Share of runs that have reached each threshold (Kaplan-Meier), over steps and over seconds."""
-    panels = tuple(_reached(threshold, [arm.arm for arm in arms]) for threshold in group.thresholds if threshold.arms)
+    # Over steps first, over seconds below.
+    found = sorted(
+        (threshold for threshold in group.thresholds if threshold.arms), key=lambda one: one.axis == "seconds"
+    )
+    panels = tuple(_reached(threshold, [arm.arm for arm in arms]) for threshold in found)
     if not panels:
         return None
     levels = joined(list(dict.fromkeys(number(threshold.level) for threshold in group.thresholds)))

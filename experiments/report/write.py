@@ -15,7 +15,7 @@ from experiments.report import catalogue, tables
 from experiments.report.chart import Chart
 from experiments.report.embed import page_data
 from experiments.report.export import FORMS
-from experiments.report.outputs import Outputs, checked_page, outputs, write_outputs
+from experiments.report.outputs import Outputs, outputs, write_outputs
 from experiments.report.page import Content, Made, build, page_command
 from experiments.report.provenance import RECORD, record_bytes
 from experiments.report.style import Looks
@@ -46,7 +46,7 @@ def write_report(study_dir: Path, out: Path | None = None, *, formats: Sequence[
         ReportError: the folder holds no readable study or no run with an evaluation yet, `out` is a folder or cannot be
             written, a file in the way is not an earlier output of this page, or a format is not known.
     """
-    places = _checked(study_dir, out, formats)
+    places = checked(outputs(study_dir, out), formats)
     collection, command = collect(study_dir), page_command(study_dir, out)
     page, files = report_files(analyse(collection), places, command, formats)
     _write(places, page, files | {RECORD: record_bytes(places, page, files, command, (study_dir, collection))})
@@ -70,8 +70,28 @@ def write_figure(
     Raises:
         ReportError: as `write_report`, or there is no such figure.
     """
-    places = _checked(study_dir, out, formats)
-    drawing = _Drawing.of(analyse(collect(study_dir)))
+    places = checked(outputs(study_dir, out), formats)
+    return write_figure_of(analyse(collect(study_dir)), figure, places, formats)
+
+
+def write_figure_of(
+    analysis: Analysis, figure: str, places: Outputs, formats: Sequence[str] | None = None
+) -> tuple[Path, ...]:
+    """Write the files of one figure of what was found, or of every figure of one kind.
+
+    Args:
+        analysis: what was found.
+        figure: as in `write_figure`.
+        places: where the page and its files go.
+        formats: as in `write_figure`.
+
+    Returns:
+        The files' paths.
+
+    Raises:
+        ReportError: as `write_analysis`, or there is no such figure.
+    """
+    drawing = _Drawing.of(analysis)
     forms = FORMATS if formats is None else formats
     files = dict(_figure_files(_named(figure, drawing.charts), drawing.looks, forms))
     _write(places, None, files)
@@ -145,12 +165,17 @@ class _Drawing:
         return _Drawing(tuple(catalogue.charts(analysis, order)), catalogue.looks(analysis, order), order)
 
 
-def _checked(study_dir: Path, out: Path | None, formats: Sequence[str] | None) -> Outputs:
+def checked(places: Outputs, formats: Sequence[str] | None) -> Outputs:
+    """The same places, if a page can be there and the formats are known.
+
+    Raises:
+        ReportError: the page is a folder, or a format is not known.
+    """
     for form in formats if formats is not None else ():
         if form not in FORMATS:
             raise ReportError(f"format {form!r} of figures is not known: allowed are {', '.join(FORMATS)}")
-    places = outputs(study_dir, out)
-    checked_page(places.page)
+    if places.page.is_dir():
+        raise ReportError(f"{places.page} is a folder: give the name of a file, such as {places.page / 'report.html'}")
     return places
 
 

@@ -107,6 +107,13 @@ def iqm_replicates(scores: FloatArray, resamples: Resamples) -> FloatArray:
         kept, term = np.empty_like(drawn), np.empty(total.shape)
         for run in range(runs - 1):
             drawn += counts[order[run, part]]
+            # The lowest runs are cut in every replicate, and the highest: nothing to look up there.
+            if run < cut and drawn.max() <= cut:
+                total += cut * gaps[run, part, None]
+                continue
+            if run >= runs - cut and drawn.min() >= runs - cut:
+                total += (runs - cut) * (ordered[-1, part] - ordered[run, part])[:, None]
+                break
             np.maximum(drawn, kind(cut), out=kept)
             np.minimum(kept, kind(runs - cut), out=kept)
             # NumPy's product of small integers and floats would go through a slow cast in pieces.

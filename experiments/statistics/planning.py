@@ -46,7 +46,7 @@ def _chances(ahead: FloatArray, noise: float) -> FloatArray:
     """P(Z < ahead / noise) for normal Z, of any shape; without noise 1, 0.5 or 0."""
     if not noise > 0:
         return np.asarray((np.sign(ahead) + 1) / 2, dtype=np.float64)
-    return np.vectorize(NORMAL.cdf, otypes=[np.float64])(ahead / noise)
+    return np.asarray(np.vectorize(NORMAL.cdf, otypes=[np.float64])(ahead / noise), dtype=np.float64)
 
 
 def power(improvement: float, seeds: int, strata: int, alpha: float = 0.05) -> float:

@@ -107,7 +107,7 @@ def rank_test(a: Strata, b: Strata, rng: np.random.Generator) -> PValue:
         # Sums of many small shares: rounding must not push a tail below what the observed outcome alone has.
         below, above = float(share[: won + 1].sum()), float(share[won:].sum())
         return PValue(min(1.0, 2.0 * min(below, above)), exact=True)
-    drawn = sum(_drawn(size, np.array(ranks), rng) for size, ranks in keys)
+    drawn = np.sum([_drawn(size, np.array(ranks), rng) for size, ranks in keys], axis=0)
     below, above = ((int(side.sum()) + 1) / (RANDOM_SPLITS + 1) for side in (drawn <= won, drawn >= won))
     return PValue(min(1.0, 2.0 * min(below, above)), exact=False)
 

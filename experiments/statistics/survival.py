@@ -66,8 +66,8 @@ def times_to_threshold(axis: FloatArray, curves: FloatArray, threshold: float, w
         window: evaluations averaged; with fewer none is reached.
     """
     axes = np.broadcast_to(axis, curves.shape)
-    above = moving_mean(curves, window) >= threshold
-    reached = above.any(axis=1)
+    above = np.asarray(moving_mean(curves, window) >= threshold)
+    reached = np.asarray(above.any(axis=1))
     first = np.where(reached, above.argmax(axis=1), curves.shape[1] - 1)
     return Times(np.take_along_axis(axes, first[:, None], axis=1)[:, 0].astype(np.float64), reached)
 

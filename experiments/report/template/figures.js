@@ -94,7 +94,7 @@ function cross(svg, arm, x, y) {
 // Axes with grid lines; returns what is inside: {left, right, top, bottom}.
 function frame(svg, panel, box, atX, atY) {
   const wide = (box.right - box.left) / 75;
-  for (const value of ticks(atX.low, atX.high, Math.max(2, wide))) {
+  for (const value of ticks(atX.low, atX.high, Math.max(3, wide))) {
     const x = fixed(atX(value));
     svg.append(element("path", { d: `M${x} ${box.top}V${box.bottom}`, class: "grid" }));
     svg.append(element("text", { x, y: box.bottom + 16, class: "tick middle" }, SHORT[panel.x.show](value)));

@@ -46,7 +46,7 @@ def learning_curve(end: float, speed: float = 1.0) -> FloatArray:
 
 def run(place: tuple[str, str, str, int], returns: FloatArray, state: str = "done", **record: Any) -> Run:
     """A run (task, algorithm, arm, seed) with a clock of 100 steps per second of training, a tenth of it acting."""
-    steps = np.arange(returns.size) * float(EVERY)
+    steps = np.arange(0.0, returns.size * EVERY, EVERY)
     seconds = steps / 100
     clock = np.stack([seconds * 1.25, seconds * 0.1, seconds * 0.3, seconds * 0.6, seconds * 0.25], axis=1)
     return Run(*place, state, Evaluations(steps, returns, clock), **record)

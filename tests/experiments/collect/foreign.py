@@ -83,5 +83,5 @@ def _update(actor: Any, critic: Any, optimisers: list[torch.optim.Adam], transit
 
 def _descend(loss: torch.Tensor, optimiser: torch.optim.Adam) -> None:
     optimiser.zero_grad()
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     optimiser.step()

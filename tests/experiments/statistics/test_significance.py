@@ -8,8 +8,6 @@ from experiments.statistics import significance as sg
 from experiments.statistics.multiplicity import benjamini_hochberg, holm
 from experiments.statistics.rates import wilson_interval
 
-EXACT = {"rel": 1e-12, "abs": 1e-12}
-
 
 def rng(seed: int = 7) -> np.random.Generator:
     return np.random.default_rng(seed)
@@ -20,10 +18,10 @@ def test_welch_equals_scipys(n: int, m: int) -> None:
     a, b = rng().normal(0.4, 3.0, n), rng(8).normal(size=m)
     expected = stats.ttest_ind(a, b, equal_var=False)
     p_value, interval = sg.welch(a, b)
-    assert p_value == pytest.approx(expected.pvalue, **EXACT)
-    assert interval == pytest.approx(tuple(expected.confidence_interval()), **EXACT)
+    assert p_value == pytest.approx(expected.pvalue, rel=1e-12, abs=1e-12)
+    assert interval == pytest.approx(tuple(expected.confidence_interval()), rel=1e-12, abs=1e-12)
     narrower = sg.welch(a, b, level=0.9)[1]
-    assert narrower == pytest.approx(tuple(expected.confidence_interval(0.9)), **EXACT)
+    assert narrower == pytest.approx(tuple(expected.confidence_interval(0.9)), rel=1e-12, abs=1e-12)
 
 
 @pytest.mark.parametrize(("a", "b"), [([1.0], [2.0, 3.0]), ([1.0, 1.0], [2.0, 2.0])])
@@ -43,7 +41,7 @@ def test_welch_is_not_defined_without_spread(a: list[float], b: list[float]) -> 
     ],
 )
 def test_the_rank_test_by_hand(a: list[float], b: list[float], expected: float) -> None:
-    assert sg.rank_test([np.array(a)], [np.array(b)], rng()).value == pytest.approx(expected, **EXACT)
+    assert sg.rank_test([np.array(a)], [np.array(b)], rng()).value == pytest.approx(expected, rel=1e-12, abs=1e-12)
 
 
 @pytest.mark.parametrize(("n", "m"), [(3, 3), (5, 4), (4, 9), (10, 10), (30, 30)])
@@ -51,7 +49,7 @@ def test_the_rank_test_of_one_stratum_is_scipys_exact_mann_whitney_test(n: int, 
     a, b = rng().normal(0.4, size=n), rng(8).normal(size=m)
     found = sg.rank_test([a], [b], rng())
     assert found.exact
-    assert found.value == pytest.approx(stats.mannwhitneyu(a, b, method="exact").pvalue, **EXACT)
+    assert found.value == pytest.approx(stats.mannwhitneyu(a, b, method="exact").pvalue, rel=1e-12, abs=1e-12)
 
 
 def test_ties_are_allowed_for() -> None:
@@ -62,7 +60,7 @@ def test_ties_are_allowed_for() -> None:
         return np.asarray(ranks[..., : x.shape[axis]].sum(axis=axis))
 
     expected = stats.permutation_test((a, b), rank_sum, n_resamples=np.inf, vectorized=True).pvalue
-    assert sg.rank_test([a], [b], rng()).value == pytest.approx(expected, **EXACT)
+    assert sg.rank_test([a], [b], rng()).value == pytest.approx(expected, rel=1e-12, abs=1e-12)
 
 
 def test_strata_are_never_mixed() -> None:
@@ -72,7 +70,7 @@ def test_strata_are_never_mixed() -> None:
     b = [np.array([1.0, 3.0]), np.array([100.0, 300.0])]
     ways = {4: 1, 3: 1, 2: 2, 1: 1, 0: 1}
     at_least = sum(x * y for i, x in ways.items() for j, y in ways.items() if i + j >= 6)
-    assert sg.rank_test(a, b, rng()).value == pytest.approx(2 * at_least / 36, **EXACT)
+    assert sg.rank_test(a, b, rng()).value == pytest.approx(2 * at_least / 36, rel=1e-12, abs=1e-12)
 
 
 def test_many_runs_are_split_at_random_and_agree_with_the_count(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +91,7 @@ def test_the_permutation_test_of_means_equals_scipys() -> None:
         (a, b), lambda x, y, axis: x.mean(axis=axis) - y.mean(axis=axis), n_resamples=np.inf, vectorized=True
     ).pvalue
     assert found.exact
-    assert found.value == pytest.approx(expected, **EXACT)
+    assert found.value == pytest.approx(expected, rel=1e-12, abs=1e-12)
 
 
 def test_the_permutation_test_draws_splits_where_there_are_too_many() -> None:
@@ -110,11 +108,11 @@ def test_the_permutation_test_draws_splits_where_there_are_too_many() -> None:
     ("n", "m", "expected"), [(1, 1, 1.0), (2, 2, 1 / 3), (3, 3, 0.1), (4, 4, 1 / 35), (5, 5, 1 / 126)]
 )
 def test_smallest_p_value_is_what_complete_separation_reaches(n: int, m: int, expected: float) -> None:
-    assert sg.smallest_p_value([(n, m)]) == pytest.approx(expected, **EXACT)
+    assert sg.smallest_p_value([(n, m)]) == pytest.approx(expected, rel=1e-12, abs=1e-12)
     low, high = [np.linspace(0.0, 1.0, m)], [np.linspace(100.0, 101.0, n)]
-    assert sg.rank_test(high, low, rng()).value == pytest.approx(expected, **EXACT)
+    assert sg.rank_test(high, low, rng()).value == pytest.approx(expected, rel=1e-12, abs=1e-12)
     twice = sg.rank_test(high * 2, low * 2, rng()).value
-    assert twice == pytest.approx(sg.smallest_p_value([(n, m)] * 2), **EXACT)
+    assert twice == pytest.approx(sg.smallest_p_value([(n, m)] * 2), rel=1e-12, abs=1e-12)
 
 
 def test_holm_by_hand() -> None:
@@ -133,6 +131,6 @@ def test_benjamini_hochberg_equals_scipys() -> None:
 def test_wilson_interval_equals_scipys() -> None:
     for count, of in ((0, 10), (1, 10), (7, 9), (9, 9)):
         expected = stats.binomtest(count, of).proportion_ci(method="wilson")
-        assert wilson_interval(count, of) == pytest.approx((expected.low, expected.high), **EXACT)
+        assert wilson_interval(count, of) == pytest.approx((expected.low, expected.high), rel=1e-12, abs=1e-12)
     with pytest.raises(ValueError, match="3 of 2 is no share of runs"):
         wilson_interval(3, 2)

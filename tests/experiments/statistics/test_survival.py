@@ -12,7 +12,7 @@ def times(time: list[float], reached: list[bool]) -> Times:
 
 
 def test_the_moving_mean_must_reach_the_threshold_not_one_lucky_evaluation() -> None:
-    steps = np.arange(8) * 10.0
+    steps = np.linspace(0.0, 70.0, 8)
     curves = np.array(
         [[0, 0, 0, 0, 0, 90, 0, 0], [0, 0, 10, 10, 10, 10, 10, 10], [0, 0, 0, 0, 0, 0, 0, 50]], dtype=float
     )
