@@ -35,8 +35,9 @@ _SAME = ("seeds=2", "algorithms=[td3, sac]", "hyperparameters.sac.learning_start
 def test_the_files_of_a_study(folder: Path) -> None:
     content = json.loads((folder / "study.json").read_text())
     assert list(content) == [
-        *("format", "name", "description", "algorithms", "tasks", "arms", "steps", "evaluation", "hyperparameters"),
-        *("primary", "margin", "control", "final_evaluations", "thresholds", "budgets", "device", "engine", "command"),
+        *("format", "name", "description", "algorithms", "tasks", "arms", "steps", "evaluation", "diagnostics"),
+        *("hyperparameters", "primary", "margin", "control", "final_evaluations", "thresholds", "budgets", "device"),
+        *("engine", "command"),
     ]
     assert content["command"] == "python -m experiments run study.yaml"
     assert content["arms"][1]["seeds"] == [0, 1]
