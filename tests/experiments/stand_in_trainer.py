@@ -11,6 +11,7 @@ what to do at which step:
 ``hold``         a file for whose removal it waits before a checkpoint that it was asked to write, or "unwritable"
 """
 
+import fcntl
 import json
 import os
 import signal
@@ -26,18 +27,28 @@ from agents.run_folder import write_progress
 _SECONDS = {"wall_s": 2.0, "evaluate_s": 0.0}
 
 
+def _wishes(told: Path) -> tuple[dict[str, Any], int | None]:
+    """Return what is wished, and the step at which this process is to die, which no other process takes too."""
+    with told.open("r+") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        wishes: dict[str, Any] = json.load(stream)
+        kill_at = (wishes.get("kill_at") or [None]).pop(0)
+        stream.seek(0)
+        stream.truncate()
+        json.dump(wishes, stream)
+    return wishes, kill_at
+
+
 def train_cohort(
     configs: Sequence[RunConfig], folders: Sequence[Path], checkpoint: Path | None, control: Control
 ) -> None:
     """Count to the runs' steps."""
     assert checkpoint is not None
     told = Path(os.environ["STAND_IN"])
-    wishes: dict[str, Any] = json.loads(told.read_text())
     names = [f"{config.arm}/{config.seed}" for config in configs]
     begin, over = _resume(checkpoint, names, folders)
     control.resumed(begin)
-    kill_at = (wishes.get("kill_at") or [None]).pop(0)
-    told.write_text(json.dumps(wishes))
+    wishes, kill_at = _wishes(told)
     for step in range(begin, configs[0].steps + 1):
         if _asked_to_stop(wishes, step, control):
             _save(checkpoint, step, over, names)
