@@ -389,7 +389,7 @@ def test_a_dry_run_says_about_how_much_it_takes(
         "cohorts   2: 1 of 3 + 1 of 2 runs",
         "time      about 14 min 00 s without evaluations (from the networks' products at 60% of the 70 GFLOP/s "
         "measured here)",
-        "disk      about 4.4 MB of results, checkpoints up to 88.6 MB while it runs",
+        "disk      about 5.1 MB of results, checkpoints up to 88.6 MB while it runs",
         "memory    about 96.2 MB at once, of 1.0 GB available",
         "dry run: nothing was started or written",
     ]
