@@ -9,7 +9,8 @@ import typer
 import rl_acts
 from agents import DeviceError, resolve_device
 from agents.allocator import keep_freed_memory
-from experiments.problems import InputError, StoppedError
+from experiments.commands import EXIT_FAILED
+from experiments.problems import InputError
 
 benchmarks = typer.Typer(help="Measure cost, in turns within one sitting.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -108,7 +109,7 @@ def updates(  # noqa: PLR0913 - each is an option of the command
         say = partial(typer.echo, err=True)
         typer.echo(bench_updates.bench_updates_table(settings, chosen, json_file, say), nl=False)
     except bench_updates.BenchError as error:
-        raise StoppedError(str(error)) from error
+        raise _failed(error) from error
 
 
 @benchmarks.command()
@@ -150,7 +151,7 @@ def arms(  # noqa: PLR0913 - each is an option of the command
         say = partial(typer.echo, err=True)
         typer.echo(bench_arms.bench_arms_table(settings, bench_options.names(forms), json_file, say), nl=False)
     except bench_updates.BenchError as error:
-        raise StoppedError(str(error)) from error
+        raise _failed(error) from error
 
 
 @benchmarks.command()
@@ -193,3 +194,9 @@ def statistics_(
     settings = bench_statistics.StatisticsSettings(runs, tasks, points, replicates, rounds)
     say = partial(typer.echo, err=True)
     typer.echo(bench_statistics.bench_statistics_table(settings, say), nl=False)
+
+
+def _failed(error: Exception) -> typer.Exit:
+    """Say what went wrong while measuring, and return the way out."""
+    typer.echo(f"error: {error}", err=True)
+    return typer.Exit(EXIT_FAILED)
