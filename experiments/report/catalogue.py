@@ -180,7 +180,7 @@ def _why_not(analysis: Analysis) -> dict[str, str]:
         why["control"] = "Not drawn: two halves of the control need at least four runs of it."
     if any(arm.throughput and arm.throughput.company > 1 for group in analysis.groups for arm in group.arms):
         why["cost"] = (
-            "Not drawn: runs of different arms shared one clock, which tells no arm's cost. `python -m experiments "
-            "bench arms --activations ... --json DIR/bench_arms.json` measures it for this figure."
+            "Not drawn: runs of different arms shared one clock, which tells no arm's cost. What measures it for this "
+            "figure: python -m experiments bench arms --activations ... --json DIR/bench_arms.json"
         )
     return why
