@@ -87,7 +87,7 @@ def build(analysis: Analysis, content: Content, made: Made) -> str:
         data=content.data,
         description=markup.paragraph(study.description, "lede") if study.description else "",
         facts=markup.facts(_facts(collection, groups)),
-        headline=escape(verdict.headline),
+        headline=_headline(verdict.headline),
         findings=markup.bullets(verdict.findings, "findings"),
         limits=markup.bullets(verdict.limits, "limits"),
         contents="\n".join(f'<li><a href="#{name}">{escape(heading)}</a></li>' for name, heading, _ in present),
@@ -112,6 +112,12 @@ def _where(made: Made) -> str:
         else "Tables"
     )
     return f"{lie} with every run in <code>{escape(made.tables)}/</code> (CSV, Markdown and LaTeX)."
+
+
+def _headline(sentence: str) -> str:
+    """The sentence with what it answers set apart from the numbers that follow where it happened, "(TD3): "."""
+    answer, colon, numbers = sentence.partition("): ")
+    return f'{escape(answer + colon)}<span class="numbers">{escape(numbers)}</span>' if colon else escape(sentence)
 
 
 def page_command(study_dir: Path, out: Path | None) -> str:

@@ -15,6 +15,7 @@ from xml.dom.minidom import parseString
 import pytest
 
 from experiments.report import ReportError, write_figure, write_report
+from experiments.report.page import _headline
 from tests.experiments.synthetic import SyntheticStudy
 
 Make = Callable[..., SyntheticStudy]
@@ -375,6 +376,13 @@ def test_a_full_disk_leaves_the_old_page(finished: SyntheticStudy, monkeypatch: 
         write_report(finished.folder, formats=[])
     assert page.read_bytes() == b"old"
     assert list(finished.folder.rglob(".*")) == []
+
+
+def test_the_headline_sets_the_numbers_apart_from_the_answer() -> None:
+    assert _headline("a <b> is better on c (TD3): 1 against 2; 3.") == (
+        'a &lt;b&gt; is better on c (TD3): <span class="numbers">1 against 2; 3.</span>'
+    )
+    assert _headline("No arm: none.") == "No arm: none."
 
 
 def test_matplotlib_is_not_imported_before_a_report_is_made() -> None:
