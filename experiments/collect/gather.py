@@ -203,7 +203,9 @@ def _nothing(paths: Sequence[Path], found: Found, logs: Sequence[Log], notes: Se
             text += f"; the first that ended badly: {causes[0].place}: {' '.join(str(causes[0].run.cause).split())}"
     else:
         text = f"no log in {where} that is known ({count(found.seen, 'file')} looked at)"
-        if not notes:
+        if found.tables:
+            text += f"; {joined([name for _, name in found.tables])} has no rows"
+        elif not notes:
             tables = ", ".join(TABLE_SUFFIXES)
             text += f"; tables ({tables}) are read when they are named themselves"
     if notes:

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, StrictStr, ValidationError
 
 from agents.files import read_json
 from agents.run_folder import EVALUATIONS_FILE, RUN_FILE
@@ -122,7 +123,7 @@ def record_bytes(
 
     raw: dict[str, Digest] = {}
     try:
-        for path in _raw_files(*study) if study is not None else ():
+        for path in raw_files(*study) if study is not None else ():
             raw[relative(path)] = Digest.of(path.read_bytes())
     except OSError as error:
         raise ReportError(f"{error.filename} cannot be read: {error.strerror}") from error
@@ -139,7 +140,8 @@ def record_bytes(
     return (json.dumps(record.to_json(), indent=1) + "\n").encode()
 
 
-def _raw_files(study_dir: Path, collection: Collection) -> list[Path]:
+def raw_files(study_dir: Path, collection: Collection) -> list[Path]:
+    """The files of a study's folder that a report is made from."""
     folders = [run_folder(study_dir, (run.task, run.algorithm, run.arm, run.seed)) for run in collection.runs]
     paths = [folder / name for folder in folders for name in _RAW_FILES]
     return [study_dir / STUDY_FILE, *(path for path in (study_dir / BENCH_FILE, *paths) if path.is_file())]
@@ -163,18 +165,40 @@ def read_record(folder: Path) -> Record:
     if content.get("format") != _FORMAT:
         raise ReportError(f"{path} has format {content.get('format')!r}; this version reads {_FORMAT}")
     try:
-        raw = {name: Digest(entry["sha256"], _unpacked(entry["lines"])) for name, entry in content["raw"].items()}
-        return Record(
-            content["command"],
-            content["page"],
-            content["study"],
-            tuple(content["formats"]),
-            dict(content["versions"]),
-            raw,
-            dict(content["published"]),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ReportError(f"{path} is damaged ({type(error).__name__}: {error}): make the report again") from error
+        stored = _Stored.model_validate(content)
+        raw = {name: Digest(entry.sha256, _unpacked(entry.lines)) for name, entry in stored.raw.items()}
+    except ValueError as error:
+        reason = _problem_text(error) if isinstance(error, ValidationError) else str(error)
+        raise ReportError(f"{path} is damaged ({reason}): make the report again") from error
+    return Record(stored.command, stored.page, stored.study, stored.formats, stored.versions, raw, stored.published)
+
+
+class _StoredDigest(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    sha256: str
+    lines: str
+
+
+class _Stored(BaseModel):
+    """The record as it lies in its file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: int
+    command: StrictStr
+    page: StrictStr
+    study: StrictStr | None
+    formats: tuple[Literal["png", "svg", "pdf"], ...]
+    versions: dict[StrictStr, StrictStr]
+    raw: dict[StrictStr, _StoredDigest]
+    published: dict[StrictStr, StrictStr]
+
+
+def _problem_text(error: ValidationError) -> str:
+    """The first problem, with its place."""
+    first = error.errors()[0]
+    return f"{'.'.join(str(part) for part in first['loc']) or 'the file'}: {first['msg']}"
 
 
 def current_versions() -> dict[str, str]:

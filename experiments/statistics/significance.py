@@ -31,11 +31,15 @@ class PValue:
 def welch(a: FloatArray, b: FloatArray, level: float = 0.95) -> tuple[float, tuple[float, float]]:
     """Welch's t test of the means of [R_a], [R_b] (1947): two-sided p value and interval of mean(a) - mean(b).
 
-    All NaN where it is not defined: fewer than two runs in an arm, or no spread in either.
+    All NaN where it is not defined: fewer than two runs in an arm, no spread in either, or one whose square overflows.
     """
+    undefined = float("nan"), (float("nan"), float("nan"))
     if min(a.size, b.size) < 2 or (np.ptp(a) == 0 and np.ptp(b) == 0):
-        return float("nan"), (float("nan"), float("nan"))
-    parts = np.array([a.var(ddof=1) / a.size, b.var(ddof=1) / b.size])
+        return undefined
+    with np.errstate(over="ignore", invalid="ignore"):
+        parts = np.array([a.var(ddof=1) / a.size, b.var(ddof=1) / b.size])
+        if not np.isfinite((parts**2).sum()):
+            return undefined
     error = sqrt(float(parts.sum()))
     freedom = error**4 / float((parts**2 / (np.array([a.size, b.size]) - 1)).sum())
     difference = float(a.mean() - b.mean())

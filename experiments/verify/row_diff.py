@@ -18,6 +18,10 @@ def first_row_difference(published: pa.Table, read: pa.Table) -> str | None:
     """
     if published.column_names != read.column_names:
         return f"the published table has the columns {published.column_names}, the raw files give {read.column_names}"
+    for field in published.schema:
+        if field.type != read.schema.field(field.name).type:
+            kind = read.schema.field(field.name).type
+            return f"the published table has {field.name} as {field.type}, the raw files give {kind}"
     shared = min(published.num_rows, read.num_rows)
     old, new = published.slice(0, shared), read.slice(0, shared)
     # A missing row shifts all that follow, so the earliest difference of any column is the one to name.

@@ -54,7 +54,7 @@ def first_difference(published: str, recomputed: str, *, exact: bool) -> Differe
     shorter, longer = sorted(lines, key=len)
     if len(shorter) == len(longer):
         return None
-    rest = longer[len(shorter)][:_CONTEXT]
+    rest = longer[len(shorter)][:_CONTEXT] or "an empty line"
     old, new = (rest, "") if longer is lines[0] else ("", rest)
     return Difference(len(shorter) + 1, old, new)
 

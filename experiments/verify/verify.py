@@ -1,5 +1,6 @@
 """Everything that a report published, recomputed from its raw files."""
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,15 @@ from experiments.collect.discover import COLLECTED_FILE
 from experiments.collect.errors import ReportError
 from experiments.collect.tidy import read_table, to_table
 from experiments.report.outputs import Outputs
-from experiments.report.provenance import RECORD, Digest, Record, current_versions, read_record
+from experiments.report.provenance import RECORD, Digest, Record, current_versions, raw_files, read_record
 from experiments.report.write import report_files
+from experiments.study_folder import STUDY_FILE
+from experiments.verify.contradictions import contradictions
 from experiments.verify.row_diff import first_row_difference
 from experiments.verify.text_diff import first_difference
 
 _DRAWN = (".svg", ".png", ".pdf")
+_MOST_NOTES = 5
 # As in `source_row` of the published table, a row of a CSV file is counted with the header.
 _LINES = {".csv": "row", ".json": "line"}
 
@@ -57,33 +61,34 @@ def verify(folder: Path) -> Verification:
         ReportError: There is no record, or one that cannot be read.
     """
     record = read_record(folder)
-    problems, notes = list(_raw_problems(folder, record)), []
+    problems: list[str] = list(_raw_problems(folder, record))
+    notes: list[str] = []
     try:
         collection = _collection(folder, record)
         today = to_table(collection)
         if record.study is None:
             notes.append(f"the raw files lie elsewhere: everything is recomputed from {COLLECTED_FILE}")
         else:
-            problems += _row_problems(folder, today)
+            problems += _unrecorded(folder, folder / record.study, record, collection)
+            problems += _row_problems(folder, folder / record.study, collection, today)
         found, unseen, compared = _published_problems(folder, record, collection)
     except ReportError as error:
         problems.append(f"the report cannot be made again: {error}")
         return Verification(tuple(problems), tuple(notes), len(record.raw), 0, 0)
-    return Verification(
-        tuple(problems + found),
-        tuple(notes + unseen),
-        len(record.raw),
-        pa.compute.count(today["step_env"]).as_py(),
-        compared,
-    )
+    if problems or found:
+        # What reading the files found odd may well be the cause.
+        unseen += [f"{note} (said when the files were read)" for note in collection.notes[:_MOST_NOTES]]
+    rows = today.num_rows - today["step_env"].null_count
+    return Verification(tuple(problems + found), tuple(notes + unseen), len(record.raw), rows, compared)
 
 
 def _raw_problems(folder: Path, record: Record) -> Iterator[str]:
     for name, digest in record.raw.items():
         try:
             content = (folder / name).read_bytes()
-        except OSError as error:
-            yield f"{name}: cannot be read ({error.strerror}), but the report was made from it"
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            yield f"{name}: cannot be read ({reason}), but the report was made from it"
             continue
         line = digest.first_difference(content)
         if line is not None:
@@ -92,16 +97,31 @@ def _raw_problems(folder: Path, record: Record) -> Iterator[str]:
 
 
 def _collection(folder: Path, record: Record) -> Collection:
-    return read_table(folder / COLLECTED_FILE) if record.study is None else collect(folder / record.study)
+    if record.study is not None:
+        return collect(folder / record.study)
+    if (folder / STUDY_FILE).exists():
+        raise ReportError(f"{RECORD} says that the runs came from elsewhere, but {STUDY_FILE} lies beside it")
+    return read_table(folder / COLLECTED_FILE)
 
 
-def _row_problems(folder: Path, today: pa.Table) -> list[str]:
+def _unrecorded(folder: Path, study: Path, record: Record, collection: Collection) -> Iterator[str]:
+    """Say which raw files have no digest, so that nobody could tell whether they were altered."""
+    for path in raw_files(study, collection):
+        name = Path(os.path.relpath(path, folder)).as_posix()
+        if name not in record.raw:
+            yield f"{name}: was read, and {RECORD} has no digest of it"
+
+
+def _row_problems(folder: Path, study: Path, collection: Collection, today: pa.Table) -> Iterator[str]:
     try:
-        published = pq.read_table(folder / COLLECTED_FILE)
+        said = first_row_difference(pq.read_table(folder / COLLECTED_FILE), today)
     except (OSError, pa.ArrowException) as error:
-        return [f"{COLLECTED_FILE}: cannot be read ({' '.join(str(error).split())})"]
-    said = first_row_difference(published, today)
-    return [] if said is None else [said]
+        said = f"{COLLECTED_FILE}: cannot be read ({' '.join(str(error).split())})"
+    if said is not None:
+        yield said
+    for run in collection.runs:
+        if run.source:
+            yield from contradictions(study / run.source, Path(os.path.relpath(study / run.source, folder)).as_posix())
 
 
 def _published_problems(folder: Path, record: Record, collection: Collection) -> tuple[list[str], list[str], int]:
@@ -120,13 +140,23 @@ def _published_problems(folder: Path, record: Record, collection: Collection) ->
     problems = [f"{name}: would be published today and is not" for name in expected.keys() - record.published.keys()]
     compared = 0
     for name, sha256 in record.published.items():
-        if name == COLLECTED_FILE or (name.endswith(_DRAWN) and not same_library):
-            continue
-        compared += 1
-        problem = _file_problem(folder, name, sha256, expected)
+        drawn_elsewhere = name.endswith(_DRAWN) and not same_library
+        if name == COLLECTED_FILE or drawn_elsewhere:
+            problem = _digest_problem(folder, name, sha256)
+        else:
+            problem = _file_problem(folder, name, sha256, expected)
+            compared += 1
         if problem is not None:
             problems.append(problem)
     return problems, notes, compared
+
+
+def _digest_problem(folder: Path, name: str, sha256: str) -> str | None:
+    try:
+        content = (folder / name).read_bytes()
+    except (OSError, ValueError) as error:
+        return f"{name}: cannot be read ({error}), but was published"
+    return None if Digest.of(content).sha256 == sha256 else f"{name}: is not the file that was published"
 
 
 def _file_problem(folder: Path, name: str, sha256: str, expected: Mapping[str, bytes]) -> str | None:
@@ -134,8 +164,8 @@ def _file_problem(folder: Path, name: str, sha256: str, expected: Mapping[str, b
         return f"{name}: was published, and the raw files do not give it"
     try:
         content = (folder / name).read_bytes()
-    except OSError as error:
-        return f"{name}: cannot be read ({error.strerror}), but was published"
+    except (OSError, ValueError) as error:
+        return f"{name}: cannot be read ({error}), but was published"
     untouched = Digest.of(content).sha256 == sha256
     if name.endswith((".png", ".pdf")):
         same = content == expected[name]

@@ -24,8 +24,8 @@ def test_welch_equals_scipys(n: int, m: int) -> None:
     assert narrower == pytest.approx(tuple(expected.confidence_interval(0.9)), rel=1e-12, abs=1e-12)
 
 
-@pytest.mark.parametrize(("a", "b"), [([1.0], [2.0, 3.0]), ([1.0, 1.0], [2.0, 2.0])])
-def test_welch_is_not_defined_without_spread(a: list[float], b: list[float]) -> None:
+@pytest.mark.parametrize(("a", "b"), [([1.0], [2.0, 3.0]), ([1.0, 1.0], [2.0, 2.0]), ([1e307, 3e307], [2e307, 9e307])])
+def test_welch_is_not_defined_without_spread_or_where_it_overflows(a: list[float], b: list[float]) -> None:
     p_value, interval = sg.welch(np.array(a), np.array(b))
     assert np.isnan([p_value, *interval]).all()
 
