@@ -141,15 +141,16 @@ def _plan(seen: Survey, runs: Sequence[Run], question: Question) -> Study:
     for name in dict.fromkeys(entry.arm for entry in seen.runs):
         actor, critic = specs.get(name, (_NOT_RECORDED, _NOT_RECORDED))
         arms.append(Arm(name=name, actor=(actor,), critic=(critic,), seeds=tuple(sorted(seeds[name]))))
+    steps = max(1, int(max(run.evaluations.steps[-1] for run in runs if run.evaluations.steps.size)))
     return Study(
         format=1,
         name=question.name,
         algorithms=tuple(sorted({run.algorithm for run in runs})),
         tasks=tuple(sorted({run.task for run in runs})),
         arms=tuple(arms),
-        steps=max(1, int(max(run.evaluations.steps[-1] for run in runs if run.evaluations.steps.size))),
+        steps=steps,
         evaluation=Evaluation(
-            every=max(1, round(float(np.median(gaps)))) if gaps else 1,
+            every=max(1, round(float(np.median(gaps)))) if gaps else steps,
             episodes=next(iter(episodes)) if len(episodes) == 1 else None,
         ),
         primary=question.primary,

@@ -308,3 +308,10 @@ def test_folders_tell_settings_apart_that_one_activation_shares(tmp_path: Path) 
         (run / "HalfCheetah-v4" / "config.yml").write_text("policy_kwargs: dict(activation_fn=nn.SiLU)\n")
     assert keys(collected(tmp_path)) == [("HalfCheetah-v4", "td3", name, 5) for name in ("lr1e-3", "lr1e-4")]
     assert keys(collected(tmp_path / "lr1e-3")) == [("HalfCheetah-v4", "td3", "swish", 5)]
+
+
+def test_the_interval_of_evaluations_is_what_was_found_and_never_finer(tmp_path: Path) -> None:
+    evaluations(tmp_path / "Hopper-v4" / "td3" / "relu" / "seed_0", [1, 2, 3], every=200)
+    assert collected(tmp_path).study.evaluation.every == 200
+    evaluations(tmp_path / "Hopper-v4" / "td3" / "relu" / "seed_0", [1], every=500)
+    assert collected(tmp_path).study.evaluation.every == 500
