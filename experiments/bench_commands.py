@@ -95,7 +95,7 @@ def updates(  # noqa: PLR0913 - each is an option of the command
     try:
         settings = bench_updates.UpdateSettings(
             task=task,
-            algorithms=bench_updates.ALGORITHMS if algo == "both" else (algo,),
+            algorithms=bench_options.algorithms(algo),
             activations=bench_options.names(activations),
             runs=bench_options.counts("--runs", runs),
             width=width,
@@ -139,7 +139,7 @@ def arms(  # noqa: PLR0913 - each is an option of the command
     try:
         settings = bench_updates.UpdateSettings(
             task=task,
-            algorithms=bench_updates.ALGORITHMS if algo == "both" else (algo,),
+            algorithms=bench_options.algorithms(algo),
             activations=bench_options.names(activations),
             runs=(runs,),
             width=width,
@@ -172,9 +172,16 @@ def diagnostics(  # noqa: PLR0913 - each is an option of the command
     """Measure what the networks' diagnostics cost, as a share of training between two measurements."""
     from experiments import bench_diagnostics, bench_options  # noqa: PLC0415 - they load the simulator
 
-    algorithms = bench_diagnostics.ALGORITHMS if algo == "both" else (algo,)
     settings = bench_diagnostics.DiagnosticsSettings(
-        task, algorithms, bench_options.names(activations), runs, width, every, probe, rounds, device
+        task,
+        bench_options.algorithms(algo),
+        bench_options.names(activations),
+        runs,
+        width,
+        every,
+        probe,
+        rounds,
+        device,
     )
     typer.echo(bench_diagnostics.bench_diagnostics_table(settings, partial(typer.echo, err=True)), nl=False)
 

@@ -20,10 +20,10 @@ from agents.diagnostics_events import write_diagnosis
 from agents.diagnostics_files import DiagnosticsWriter
 from agents.machine import hardware, versions
 from envs import check_task
+from experiments.bench_options import check_algorithms
 from experiments.problems import InputError
 from rl_acts._table import table
 
-ALGORITHMS = ("td3", "sac")
 _COLUMNS = ("algo", "activation", "ms/step", "ms/step watched", "s/measurement", "share %")
 _WARM_UP, _STEPS, _WATCHED_UPDATES = 300, 100, 100
 
@@ -107,9 +107,7 @@ def _head(settings: DiagnosticsSettings, device: torch.device) -> str:
 
 
 def _check(settings: DiagnosticsSettings) -> None:
-    for name in settings.algorithms:
-        if name not in ALGORITHMS:
-            raise InputError(f"--algo is {name!r}; allowed are {', '.join(ALGORITHMS)} and both.")
+    check_algorithms(settings.algorithms)
     check_task(settings.task)
     try:
         resolve_device(settings.device)

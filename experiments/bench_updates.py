@@ -26,6 +26,7 @@ from agents.machine import hardware, usable_cores, versions
 from agents.network_size import flops_per_update
 from envs import check_task
 from experiments.bench_contestants import MIXED, MIXTURE, OURS, SB3, Job
+from experiments.bench_options import ALGORITHMS, check_algorithms
 from experiments.bench_peers import Peers
 from experiments.bench_processes import BenchError, Processes, UnavailableError, take_turns
 from experiments.bench_updates_table import updates_table
@@ -33,7 +34,6 @@ from experiments.problems import InputError
 
 __all__ = ["BenchError", "UpdateSettings", "bench_updates", "bench_updates_table", "check_settings"]
 
-ALGORITHMS = ("td3", "sac")
 AS_IS = " as is"
 _PEERS_PACKAGES = ("sbx-rl", "jax")
 
@@ -89,9 +89,7 @@ def check_settings(settings: UpdateSettings) -> None:
     for option, names in (("--runs", settings.runs), ("--activations", settings.activations)):
         if not names or len(set(names)) < len(names):
             raise InputError(f"{option} is {','.join(map(str, names))!r}; allowed is at least one, each once.")
-    for name in settings.algorithms:
-        if name not in ALGORITHMS:
-            raise InputError(f"--algo is {name!r}; allowed are {', '.join(ALGORITHMS)} and both.")
+    check_algorithms(settings.algorithms)
     check_task(settings.task)
     try:
         resolve_device(settings.device)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from experiments.problems import InputError
+from experiments.report_command import read_formats
 
 _HELP_SET = (
     "What a run is, where the guess is wrong: 'PATTERN:KEY=VALUE,...' with keys task, algorithm, arm, seed, returns, "
@@ -98,7 +99,7 @@ def compare(  # noqa: PLR0913 - each is an option of the command
     )
     heading = name or f"Comparison of {', '.join(path.absolute().name for path in paths)}"
     question = gather.Question(heading, _pairs(primary or []), control, margin, final)
-    forms = None if formats is None else [] if formats == "none" else formats.split(",")
+    forms = read_formats(formats)
     try:
         places = write.checked(Outputs(out, out.parent / f"{out.stem}_files"), forms)
         seen = gather.survey(paths, choices)

@@ -34,7 +34,7 @@ def report(
     """Write the page about a study, and figures and tables beside it."""
     from experiments.report import ReportError, write_figure, write_report  # noqa: PLC0415 - it loads what no other command needs
 
-    forms = None if formats is None else [] if formats == "none" else formats.split(",")
+    forms = read_formats(formats)
     try:
         if figure is None:
             typer.echo(f"page      {write_report(folder, out, formats=forms)}")
@@ -43,3 +43,14 @@ def report(
             typer.echo(f"figure    {path}")
     except ReportError as error:
         raise InputError(str(error)) from error
+
+
+def read_formats(text: str | None) -> list[str] | None:
+    """Return the formats that ``--formats`` names, unchecked; None where it was not given.
+
+    >>> read_formats("png,svg"), read_formats("none"), read_formats(None)
+    (['png', 'svg'], [], None)
+    """
+    if text is None:
+        return None
+    return [] if text == "none" else text.split(",")

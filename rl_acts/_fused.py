@@ -106,21 +106,12 @@ class _Fused(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, form: Form, x: Tensor, *parameters: Number) -> Tensor:
         value, ctx.kept = form.value(True, x, *parameters)
-        ctx.form, ctx.parameters = form, parameters
-        learnt = [parameter for parameter in parameters if isinstance(parameter, Tensor)]
-        if learnt:
-            # Tensors of others are remembered by `save_for_backward`, which notices when somebody overwrites them.
-            ctx.parameters = [None if isinstance(parameter, Tensor) else parameter for parameter in parameters]
-        ctx.save_for_backward(x, *learnt)
+        _remember(ctx, form, x, parameters)
         return value
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, *learnt = ctx.saved_tensors
-        parameters = ctx.parameters
-        if learnt:
-            given = iter(learnt)
-            parameters = [next(given) if parameter is None else parameter for parameter in parameters]
+        x, parameters = _recalled(ctx)
         _, *needed = ctx.needs_input_grad
         if torch.is_grad_enabled():
             return None, *_differentiable(ctx.form, gradient, needed, x, parameters)
@@ -149,15 +140,12 @@ class _Compiled(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG004
-        ctx.form, x, *parameters = inputs
-        ctx.numbers = [None if isinstance(parameter, Tensor) else parameter for parameter in parameters]
-        ctx.save_for_backward(x, *(parameter for parameter in parameters if isinstance(parameter, Tensor)))
+        form, x, *parameters = inputs
+        _remember(ctx, form, x, parameters)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, *learnt = ctx.saved_tensors
-        given = iter(learnt)
-        parameters = [next(given) if number is None else number for number in ctx.numbers]
+        x, parameters = _recalled(ctx)
         by_x, *others = ctx.form.slopes(x, *parameters)
         # Before the sums: in this order the compiler does both in one loop.
         product = gradient * by_x
@@ -166,6 +154,22 @@ class _Compiled(torch.autograd.Function):
             for slope, parameter in zip(others, parameters, strict=True)
         ]
         return None, product, *reduced
+
+
+def _remember(ctx: Any, form: Form, x: Tensor, parameters: Sequence[Number]) -> None:
+    """Keep for the backward pass what the function was called with.
+
+    Tensors of others go to `save_for_backward`, which notices when somebody overwrites them.
+    """
+    ctx.form = form
+    ctx.numbers = [None if isinstance(parameter, Tensor) else parameter for parameter in parameters]
+    ctx.save_for_backward(x, *[parameter for parameter in parameters if isinstance(parameter, Tensor)])
+
+
+def _recalled(ctx: Any) -> tuple[Tensor, list[Number]]:
+    x, *learnt = ctx.saved_tensors
+    given = iter(learnt)
+    return x, [next(given) if number is None else number for number in ctx.numbers]
 
 
 def _reduced(product: Tensor, parameter: Tensor) -> Tensor:

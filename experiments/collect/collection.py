@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from agents.run_folder import run_path
+from agents.run_folder import EVALUATIONS_FILE, RUN_FILE, run_path
 from experiments.collect.bench import Cost, read_costs
 from experiments.collect.diagnostics import Diagnostics, read_diagnostics
 from experiments.collect.errors import ReportError
@@ -124,7 +124,7 @@ def lone_run(folder: Path, place: str, notes: list[str]) -> Run:
         place: what the notes call it.
         notes: gets one line for whatever is odd.
     """
-    record = _read_record(folder / "run.json", place, notes)
+    record = _read_record(folder / RUN_FILE, place, notes)
     config = _mapping(record.get("config"))
     task, algorithm, arm = (str(config.get(name, "")) for name in ("task", "algorithm", "arm"))
     seed = config.get("seed")
@@ -143,13 +143,13 @@ def _read_run(study_dir: Path, key: tuple[str, str, str, int], notes: list[str])
     if not folder.is_dir():
         notes.append(f"{place}: no such folder; the run has not started")
         return Run(task, algorithm, arm, seed, "missing", Evaluations.empty())
-    record = _read_record(folder / "run.json", place, notes)
+    record = _read_record(folder / RUN_FILE, place, notes)
     return _run(folder, place, key, record, notes)
 
 
 def _run(folder: Path, place: str, key: tuple[str, str, str, int], record: dict[str, Any], notes: list[str]) -> Run:
     task, algorithm, arm, seed = key
-    evaluations = read_evaluations(folder / "evaluations.csv", f"{place}/evaluations.csv", notes)
+    evaluations = read_evaluations(folder / EVALUATIONS_FILE, f"{place}/{EVALUATIONS_FILE}", notes)
     state = record.get("state")
     return Run(
         task,

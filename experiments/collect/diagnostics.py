@@ -10,9 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from agents.run_folder import DIAGNOSTICS_FILE, SHAPES_FILE
 from experiments.statistics.arrays import FloatArray, IntArray
-
-DIAGNOSTICS_FILE, SHAPES_FILE = "diagnostics.csv", "shapes.npz"
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from agents.run_folder import EVALUATIONS_FILE, RUN_FILE
 from experiments.collect import events, monitor, sb3_files
 from experiments.problems import InputError
 from experiments.study_folder import STUDY_FILE
@@ -157,7 +158,7 @@ def _folder(path: Path, place: str, entries: Iterable[os.DirEntry[str]], found: 
     names = [entry.name for entry in entries if not _enters(entry)]
     found.seen += len(names)
     folder.settings = "args.yml" in names
-    if {"run.json", "evaluations.csv"} <= set(names):
+    if {RUN_FILE, EVALUATIONS_FILE} <= set(names):
         folder.files["own"] = [(path, place)]
         return folder
     for name in names:

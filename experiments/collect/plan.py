@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from experiments.collect.errors import ReportError
+from experiments.collect.errors import ReportError, first_problem
 from experiments.problems import InputError
 from experiments.study_folder import STUDY_FILE, read_study_file
 from experiments.text import count, whole
@@ -112,7 +112,5 @@ def read_study(study_dir: Path) -> Study:
     try:
         return Study.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
         path = study_dir / STUDY_FILE
-        raise ReportError(f"{path} is damaged ({where}: {first['msg']}): run the study's command again") from None
+        raise ReportError(f"{path} is damaged ({first_problem(error)}): run the study's command again") from None

@@ -7,19 +7,18 @@ import os
 import platform
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, StrictStr, ValidationError
+from pydantic import BaseModel, ConfigDict, StrictStr, ValidationError, field_validator
 
 from agents.files import read_json
-from agents.run_folder import EVALUATIONS_FILE, RUN_FILE
+from agents.run_folder import DIAGNOSTICS_FILE, EVALUATIONS_FILE, RUN_FILE, SHAPES_FILE
 from experiments.collect.bench import BENCH_FILE
 from experiments.collect.collection import Collection, run_folder
-from experiments.collect.errors import ReportError
+from experiments.collect.errors import ReportError, first_problem
 from experiments.report.outputs import Outputs
 from experiments.study_folder import STUDY_FILE
 
@@ -28,25 +27,32 @@ _FORMAT = 1
 # What can change the last digits of a number, or the drawing of a figure.
 _LIBRARIES = ("numpy", "matplotlib", "pyarrow")
 # Of a run's folder, what a report reads.
-_RAW_FILES = (EVALUATIONS_FILE, RUN_FILE, "diagnostics.csv", "shapes.npz")
+_RAW_FILES = (EVALUATIONS_FILE, RUN_FILE, DIAGNOSTICS_FILE, SHAPES_FILE)
 
 
-@dataclass(frozen=True)
-class Digest:
+class Digest(BaseModel):
     """What a file was.
 
     Attributes:
         sha256: Of its bytes, in hexadecimal digits.
-        lines: CRC-32 of each line, its end left out: they tell which line of a damaged file differs.
+        lines: CRC-32 of each line, its end left out, in base 85: they tell which line of a damaged file differs.
     """
 
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
     sha256: str
-    lines: tuple[int, ...]
+    lines: str
+
+    @field_validator("lines")
+    @classmethod
+    def _readable(cls, lines: str) -> str:
+        _unpacked(lines)
+        return lines
 
     @classmethod
     def of(cls, content: bytes) -> "Digest":
         """Return the digest of a file's content."""
-        return cls(hashlib.sha256(content).hexdigest(), tuple(zlib.crc32(line) for line in content.split(b"\n")))
+        return cls(sha256=sha256(content), lines=_packed(zlib.crc32(line) for line in content.split(b"\n")))
 
     def first_difference(self, content: bytes) -> int | None:
         """Return the number, from 1, of the first line that differs; None if the content is the same.
@@ -54,19 +60,19 @@ class Digest:
         Args:
             content: The file's bytes of today.
         """
-        today = Digest.of(content)
-        if today.sha256 == self.sha256:
+        if sha256(content) == self.sha256:
             return None
-        pairs = zip(self.lines, today.lines, strict=False)
-        shorter = min(len(self.lines), len(today.lines))
+        lines = _unpacked(self.lines), _unpacked(Digest.of(content).lines)
+        shorter = min(map(len, lines))
+        pairs = zip(*lines, strict=False)
         return next((number for number, (old, new) in enumerate(pairs, 1) if old != new), shorter + 1)
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(BaseModel):
     """What one report read and wrote; paths are relative to the folder of the record.
 
     Attributes:
+        format: Of the record's file.
         command: The command that the page shows as its own.
         page: The page.
         study: The study's folder; None where the runs came from elsewhere.
@@ -76,26 +82,16 @@ class Record:
         published: SHA-256 of the page and of the files that the report wrote.
     """
 
-    command: str
-    page: str
-    study: str | None
-    formats: tuple[str, ...]
-    versions: Mapping[str, str]
-    raw: Mapping[str, Digest]
-    published: Mapping[str, str]
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as plain values."""
-        return {
-            "format": _FORMAT,
-            "command": self.command,
-            "page": self.page,
-            "study": self.study,
-            "formats": list(self.formats),
-            "versions": dict(self.versions),
-            "raw": {name: {"sha256": raw.sha256, "lines": _packed(raw.lines)} for name, raw in self.raw.items()},
-            "published": dict(self.published),
-        }
+    format: int = _FORMAT
+    command: StrictStr
+    page: StrictStr
+    study: StrictStr | None
+    formats: tuple[Literal["png", "svg", "pdf"], ...]
+    versions: dict[StrictStr, StrictStr]
+    raw: dict[StrictStr, Digest]
+    published: dict[StrictStr, StrictStr]
 
 
 def record_bytes(
@@ -117,27 +113,36 @@ def record_bytes(
     Raises:
         ReportError: A raw file cannot be read any more.
     """
-
-    def relative(path: Path) -> str:
-        return Path(os.path.relpath(path, places.folder)).as_posix()
-
     raw: dict[str, Digest] = {}
     try:
         for path in raw_files(*study) if study is not None else ():
-            raw[relative(path)] = Digest.of(path.read_bytes())
+            raw[name_in(places.folder, path)] = Digest.of(path.read_bytes())
     except OSError as error:
         raise ReportError(f"{error.filename} cannot be read: {error.strerror}") from error
-    written = {relative(places.page): page, **dict(sorted(files.items()))}
-    record = Record(
-        command,
-        relative(places.page),
-        None if study is None else relative(study[0]),
-        tuple(dict.fromkeys(name.rpartition(".")[2] for name in files if name.startswith("figures/"))),
-        current_versions(),
-        raw,
-        {name: hashlib.sha256(content).hexdigest() for name, content in written.items()},
+    page_name = name_in(places.folder, places.page)
+    written = {page_name: page, **dict(sorted(files.items()))}
+    record = Record.model_validate(
+        {
+            "command": command,
+            "page": page_name,
+            "study": None if study is None else name_in(places.folder, study[0]),
+            "formats": dict.fromkeys(name.rpartition(".")[2] for name in files if name.startswith("figures/")).keys(),
+            "versions": current_versions(),
+            "raw": raw,
+            "published": {name: sha256(content) for name, content in written.items()},
+        }
     )
-    return (json.dumps(record.to_json(), indent=1) + "\n").encode()
+    return (json.dumps(record.model_dump(), indent=1) + "\n").encode()
+
+
+def name_in(folder: Path, path: Path) -> str:
+    """How a record in this folder calls a file."""
+    return Path(os.path.relpath(path, folder)).as_posix()
+
+
+def sha256(content: bytes) -> str:
+    """SHA-256 of a file's content, in hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def raw_files(study_dir: Path, collection: Collection) -> list[Path]:
@@ -165,40 +170,9 @@ def read_record(folder: Path) -> Record:
     if content.get("format") != _FORMAT:
         raise ReportError(f"{path} has format {content.get('format')!r}; this version reads {_FORMAT}")
     try:
-        stored = _Stored.model_validate(content)
-        raw = {name: Digest(entry.sha256, _unpacked(entry.lines)) for name, entry in stored.raw.items()}
-    except ValueError as error:
-        reason = _problem_text(error) if isinstance(error, ValidationError) else str(error)
-        raise ReportError(f"{path} is damaged ({reason}): make the report again") from error
-    return Record(stored.command, stored.page, stored.study, stored.formats, stored.versions, raw, stored.published)
-
-
-class _StoredDigest(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    sha256: str
-    lines: str
-
-
-class _Stored(BaseModel):
-    """The record as it lies in its file."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    format: int
-    command: StrictStr
-    page: StrictStr
-    study: StrictStr | None
-    formats: tuple[Literal["png", "svg", "pdf"], ...]
-    versions: dict[StrictStr, StrictStr]
-    raw: dict[StrictStr, _StoredDigest]
-    published: dict[StrictStr, StrictStr]
-
-
-def _problem_text(error: ValidationError) -> str:
-    """The first problem, with its place."""
-    first = error.errors()[0]
-    return f"{'.'.join(str(part) for part in first['loc']) or 'the file'}: {first['msg']}"
+        return Record.model_validate(content)
+    except ValidationError as error:
+        raise ReportError(f"{path} is damaged ({first_problem(error)}): make the report again") from error
 
 
 def current_versions() -> dict[str, str]:

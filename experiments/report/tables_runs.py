@@ -26,16 +26,17 @@ def timing(groups: Sequence[Group]) -> Table:
     rows: list[tuple[Value, ...]] = []
     for group in groups:
         for arm in group.arms:
-            if not arm.timed:
+            if arm.throughput is None:
                 rows.append((group.task, group.algorithm, arm.arm, 0, *[None] * (len(columns) - 4)))
                 continue
-            runs = [run.evaluations for run in arm.timed]
-            rates = [run.steps_per_second for run in runs]
-            training = float(np.median([run.training_seconds[-1] for run in runs]))
-            wall = float(np.median([run.clock[-1, 0] for run in runs]))
-            shares = [float(share) for share in np.mean([run.shares for run in runs], axis=0)]
-            rates_shown = (float(np.median(rates)), min(rates), max(rates))
-            rows.append((group.task, group.algorithm, arm.arm, len(runs), *rates_shown, training, wall, *shares))
+            rates = [run.evaluations.steps_per_second for run in arm.timed]
+            spent = arm.throughput
+            rows.append(
+                (
+                    group.task, group.algorithm, arm.arm, len(rates), float(np.median(rates)), min(rates), max(rates),
+                    spent.training_s, spent.wall_s, *spent.shares.tolist(),
+                )
+            )  # fmt: skip
     text = (
         "Environment steps per second of training, evaluation left out; median, slowest and fastest run. The last five "
         "columns are shares of the whole time."

@@ -1,6 +1,5 @@
 """Everything that a report published, recomputed from its raw files."""
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from experiments.collect.discover import COLLECTED_FILE
 from experiments.collect.errors import ReportError
 from experiments.collect.tidy import read_table, to_table
 from experiments.report.outputs import Outputs
-from experiments.report.provenance import RECORD, Digest, Record, current_versions, raw_files, read_record
+from experiments.report.provenance import RECORD, Record, current_versions, name_in, raw_files, read_record, sha256
 from experiments.report.write import report_files
 from experiments.study_folder import STUDY_FILE
 from experiments.verify.contradictions import contradictions
@@ -107,7 +106,7 @@ def _collection(folder: Path, record: Record) -> Collection:
 def _unrecorded(folder: Path, study: Path, record: Record, collection: Collection) -> Iterator[str]:
     """Say which raw files have no digest, so that nobody could tell whether they were altered."""
     for path in raw_files(study, collection):
-        name = Path(os.path.relpath(path, folder)).as_posix()
+        name = name_in(folder, path)
         if name not in record.raw:
             yield f"{name}: was read, and {RECORD} has no digest of it"
 
@@ -121,7 +120,7 @@ def _row_problems(folder: Path, study: Path, collection: Collection, today: pa.T
         yield said
     for run in collection.runs:
         if run.source:
-            yield from contradictions(study / run.source, Path(os.path.relpath(study / run.source, folder)).as_posix())
+            yield from contradictions(study / run.source, name_in(folder, study / run.source))
 
 
 def _published_problems(folder: Path, record: Record, collection: Collection) -> tuple[list[str], list[str], int]:
@@ -139,34 +138,26 @@ def _published_problems(folder: Path, record: Record, collection: Collection) ->
         )
     problems = [f"{name}: would be published today and is not" for name in expected.keys() - record.published.keys()]
     compared = 0
-    for name, sha256 in record.published.items():
-        drawn_elsewhere = name.endswith(_DRAWN) and not same_library
-        if name == COLLECTED_FILE or drawn_elsewhere:
-            problem = _digest_problem(folder, name, sha256)
-        else:
-            problem = _file_problem(folder, name, sha256, expected)
-            compared += 1
+    for name, digest in record.published.items():
+        as_published = name == COLLECTED_FILE or (name.endswith(_DRAWN) and not same_library)
+        compared += not as_published
+        problem = _file_problem(folder, name, digest, None if as_published else expected)
         if problem is not None:
             problems.append(problem)
     return problems, notes, compared
 
 
-def _digest_problem(folder: Path, name: str, sha256: str) -> str | None:
-    try:
-        content = (folder / name).read_bytes()
-    except (OSError, ValueError) as error:
-        return f"{name}: cannot be read ({error}), but was published"
-    return None if Digest.of(content).sha256 == sha256 else f"{name}: is not the file that was published"
-
-
-def _file_problem(folder: Path, name: str, sha256: str, expected: Mapping[str, bytes]) -> str | None:
-    if name not in expected:
+def _file_problem(folder: Path, name: str, digest: str, expected: Mapping[str, bytes] | None) -> str | None:
+    """Say how a file differs from what is expected; without that, from what was published."""
+    if expected is not None and name not in expected:
         return f"{name}: was published, and the raw files do not give it"
     try:
         content = (folder / name).read_bytes()
     except (OSError, ValueError) as error:
         return f"{name}: cannot be read ({error}), but was published"
-    untouched = Digest.of(content).sha256 == sha256
+    untouched = sha256(content) == digest
+    if expected is None:
+        return None if untouched else f"{name}: is not the file that was published"
     if name.endswith((".png", ".pdf")):
         same = content == expected[name]
         return None if same else f"{name}: is not the figure that the raw files give"
