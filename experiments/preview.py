@@ -21,6 +21,7 @@ from experiments.estimate import (
 )
 from experiments.finished_runs import lost
 from experiments.overview import duration
+from experiments.planned_gpu import H200, seconds_on
 from experiments.registry import Entry, Key, say
 from experiments.schedule import Schedule
 
@@ -78,5 +79,8 @@ def _estimates(
     later = f", checkpoints up to {say_bytes(checkpoints)} while it runs" if checkpoints else ", no checkpoints"
     yield f"cohorts   {len(work.cohorts)}: {words} runs"
     yield f"time      about {duration(total_seconds(work, rates, speed, device))} without evaluations (from {basis})"
+    if device.type == "cpu" and some.engine == "population":
+        elsewhere = duration(seconds_on(H200, work.configs, [key for cohort in work.cohorts for key in cohort]))
+        yield f"elsewhere about {elsewhere} on {H200.name}, evaluations included (planned from published figures)"
     yield f"disk      about {say_bytes(results)} of results{later}"
     yield f"memory    about {say_bytes(schedule.memory)} at once, of {say_bytes(schedule.available)} available"

@@ -16,7 +16,7 @@ from experiments.problems import InputError
 from experiments.registry import Entry, Key
 
 # On a CPU a larger cohort saves little more; on a GPU the update is nearly free up to about this many.
-_MOST_ON_CPU, _MOST_ON_CUDA = 10, 20
+_MOST_ON_CPU, MOST_ON_CUDA = 10, 20
 _SHARE_OF_MEMORY = 0.8
 
 
@@ -136,7 +136,7 @@ class _Memory:
         fitting = self._share // bytes_per_run(config)
         if not fitting:
             raise InputError(self._too_large(config, 1))
-        return 1 if self._single else min(fitting, _MOST_ON_CUDA if self._device.type == "cuda" else _MOST_ON_CPU)
+        return 1 if self._single else min(fitting, MOST_ON_CUDA if self._device.type == "cuda" else _MOST_ON_CPU)
 
     def wanted(self, waiting: Sequence[Key], size: int) -> dict[Group, list[int]]:
         """Return the size that the user wants for each group."""

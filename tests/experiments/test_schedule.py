@@ -37,6 +37,7 @@ from experiments.estimate import (
     result_bytes,
     total_seconds,
 )
+from experiments.planned_gpu import Gpu, seconds_on
 from experiments.problems import InputError
 from experiments.registry import Entry, Key, Registry, Standing, run_key
 from experiments.schedule import Limits, make_schedule
@@ -318,6 +319,38 @@ def test_the_time_of_a_cohort_is_that_of_its_products_and_steps() -> None:
     assert seconds(_config(steps=20_000, engine="sb3")) == pytest.approx(20_000 * 0.003)
 
 
+def test_the_time_on_a_gpu_is_that_of_kernels_products_arms_processor_and_simulation() -> None:
+    # 29 million operations each second: an update of one run takes 0.42 GFLOP / 0.029 GFLOP/s = 14.296 s.
+    gpu = Gpu("a slow one", 29e6, 3.0, 2.0, 0.5, 4)
+
+    def seconds(*configs: RunConfig, gpu: Gpu = gpu) -> float:
+        by_key = {(one.task, one.algorithm, one.arm, one.seed): one for one in configs}
+        return seconds_on(gpu, by_key, list(by_key))
+
+    update, simulated = 414_580_736 / 29e6, 42e-6
+    one = _config(steps=30_000, evaluation_every=10_000, evaluation_episodes=2)
+    evaluated = 4 * 2 * 1000 * simulated / 4
+    steps = 30_000 * (0.5 + simulated)
+    assert seconds(one) == pytest.approx(5_000 * (3 + update) + steps + evaluated)
+    # Of another arm: its kernels are more, and the chain of kernels is one.
+    other = dataclasses.replace(one, arm="other")
+    assert seconds(one, other) == pytest.approx(5_000 * (3 + 2 + 2 * update) + steps + 2 * evaluated)
+    # Five runs simulate in two rounds of four cores.
+    five = [dataclasses.replace(one, seed=seed) for seed in range(5)]
+    two_rounds = 30_000 * (0.5 + 2 * simulated)
+    assert seconds(*five) == pytest.approx(5_000 * (3 + 5 * update) + two_rounds + 5 * evaluated)
+    # More than 20 runs are two cohorts, one after the other.
+    many = [dataclasses.replace(one, seed=seed) for seed in range(21)]
+    waiting = 5_000 * 2 * 3 + 30_000 * (2 * 0.5 + 6 * simulated)
+    assert seconds(*many) == pytest.approx(waiting + 21 * (5_000 * update + evaluated))
+    often = dataclasses.replace(one, hyperparameters={**one.hyperparameters, "gradient_steps": 4, "train_freq": 2})
+    assert seconds(often) == pytest.approx(10_000 * (3 + update) + steps + evaluated)
+    slower = dataclasses.replace(one, task="Humanoid-v5", hyperparameters=one.hyperparameters)
+    assert seconds(slower, gpu=dataclasses.replace(gpu, flops_per_s=1e30)) == pytest.approx(
+        5_000 * 3 + 30_000 * (0.5 + 286e-6) + 4 * 2 * 1000 * 286e-6 / 4
+    )
+
+
 def test_what_was_measured_in_the_folder_wins(tmp_path: Path) -> None:
     configs = _configs(6)
     keys = list(configs)
@@ -385,10 +418,12 @@ def test_a_dry_run_says_about_how_much_it_takes(
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].endswith("), 2 processes at once, each with up to 3 runs")
     # 25,000 updates of 414.6 million operations at 60 % of 70 GFLOP/s are 247 s for each of three runs; steps 100 s.
-    assert lines[-5:] == [
+    # There: 25,000 updates of 57 us and 14.3 us for each run, 50,000 steps of 45 us and 42 us, 550 episodes.
+    assert lines[-6:] == [
         "cohorts   2: 1 of 3 + 1 of 2 runs",
         "time      about 14 min 00 s without evaluations (from the networks' products at 60% of the 70 GFLOP/s "
         "measured here)",
+        "elsewhere about 9 s on one H200 with 16 cores, evaluations included (planned from published figures)",
         "disk      about 5.1 MB of results, checkpoints up to 88.6 MB while it runs",
         "memory    about 96.2 MB at once, of 1.0 GB available",
         "dry run: nothing was started or written",

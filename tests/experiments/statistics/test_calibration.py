@@ -9,6 +9,7 @@ from experiments.statistics import bootstrap as bs
 from experiments.statistics import intervals as iv
 from experiments.statistics import significance as sg
 from experiments.statistics.arrays import FloatArray, generator
+from experiments.statistics.distributions import student_t_quantile
 from experiments.statistics.point_estimates import pooled
 from tests.experiments.statistics.test_planning import td3
 
@@ -17,53 +18,66 @@ Draw = Callable[[np.random.Generator, tuple[int, ...]], FloatArray]
 
 
 def normal(rng: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
-    return rng.normal(1.0, 0.2, shape)
+    return rng.normal(1.0, 0.1, shape)
 
 
 def failed(rng: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
-    """A fifth of the seeds collapse."""
+    """Each seed of each task collapses by itself, with a chance of a fifth, ten standard deviations below the others.
+
+    The source says that 20 % of seeds collapse, and not how far. It follows from the columns for one task: the depth
+    decides how often studies without a collapse miss the mean of all. Student's t intervals cover (40,000 studies):
+
+        depth in standard deviations     8    9   10   11   12   15    published
+        3 seeds                        .81  .78  .75  .72  .69  .61          .75
+        5 seeds                        .74  .72  .70  .68  .67  .67          .70
+
+    Whether collapsed seeds spread around 0 as much as the others or not at all makes no difference that 1,500 studies
+    show. Not so were exactly a fifth of a study's seeds to collapse (the interval of the mean of 3 seeds would always
+    cover), the same seeds on all tasks (.39 in place of .84), or the truth to be the mean of those that have not
+    collapsed (.27 in place of .92 with 20 seeds).
+    """
     return np.where(rng.random(shape) < 0.2, 0.0, normal(rng, shape))
 
 
-def covered(draw: Draw, seeds: int, tasks: int) -> tuple[float, float]:
-    """Share of studies whose interval of the IQM and of the mean holds the truth."""
+def covered(draw: Draw, seeds: int, tasks: int) -> FloatArray:
+    """Share of studies whose interval of the IQM, of the mean, and Student's of the first task's mean holds it."""
     rng = np.random.default_rng([seeds, tasks])
     many = draw(rng, (2_000_000,))
-    middle = np.sort(many)[500_000:1_500_000].mean()
-    held = np.zeros(2)
+    middle, mean = np.sort(many)[500_000:1_500_000].mean(), many.mean()
+    width = student_t_quantile(0.95, seeds - 1) / np.sqrt(seeds)
+    held = np.zeros(3)
     for _ in range(STUDIES):
         strata = list(draw(rng, (tasks, seeds)))
         drawn = bs.stack([bs.draw(seeds, rng, 1000) for _ in strata])
-        for index, (replicates, truth) in enumerate(
-            [(bs.iqm_replicates(pooled(strata), drawn), middle), (bs.mean_replicates(strata, drawn), many.mean())]
-        ):
-            low, high = iv.percentile_interval(replicates)
+        replicates = bs.iqm_replicates(pooled(strata), drawn), bs.mean_replicates(strata, drawn)
+        for index, truth in enumerate((middle, mean)):
+            low, high = iv.percentile_interval(replicates[index])
             held[index] += low <= truth <= high
-    return tuple(held / STUDIES)
+        held[2] += abs(strata[0].mean() - mean) <= width * strata[0].std(ddof=1)
+    return held / STUDIES
 
 
 @pytest.mark.exhaustive
+@pytest.mark.parametrize("seeds", [3, 5, 10, 20])
 @pytest.mark.parametrize(
     ("draw", "tasks", "expected"),
     [
-        (normal, 1, {3: (0.74, 0.76), 5: (0.90, 0.83), 10: (0.93, 0.89), 20: (0.94, 0.92)}),
-        (failed, 1, {3: (0.75, 0.52), 5: (0.90, 0.64), 10: (0.93, 0.87), 20: (0.94, 0.92)}),
+        (normal, 1, {3: (0.74, 0.76, 0.95), 5: (0.90, 0.83, 0.95), 10: (0.93, 0.89, 0.95), 20: (0.94, 0.92, 0.95)}),
+        (failed, 1, {3: (0.75, 0.52, 0.75), 5: (0.90, 0.64, 0.70), 10: (0.93, 0.87, 0.88), 20: (0.94, 0.92, 0.93)}),
         (normal, 5, {3: (0.87, 0.86), 5: (0.91, 0.90), 10: (0.93, 0.93), 20: (0.94, 0.93)}),
         (failed, 5, {3: (0.85, 0.84), 5: (0.92, 0.88), 10: (0.93, 0.92), 20: (0.93, 0.94)}),
     ],
     ids=["normal-1", "failed-1", "normal-5", "failed-5"],
 )
 def test_intervals_cover_as_the_reference_table_says(
-    draw: Draw, tasks: int, expected: dict[int, tuple[float, float]]
+    draw: Draw, tasks: int, expected: dict[int, tuple[float, ...]], seeds: int
 ) -> None:
-    """The statistics box of the references: 1,500 studies each, so either share has a standard error of about 0.01."""
-    for seeds, shares in expected.items():
-        found = covered(draw, seeds, tasks)
-        errors = [3.5 * np.sqrt(2 * share * (1 - share) / STUDIES) for share in shares]
-        assert abs(found[0] - shares[0]) <= errors[0], (seeds, found)
-        # The mean with a fifth of failures depends on how deep and how wide the failed scores are: not stated there.
-        if draw is normal:
-            assert abs(found[1] - shares[1]) <= errors[1], (seeds, found)
+    """The statistics box of the references: IQM, mean and, for one task, Student's t of the mean."""
+    found = covered(draw, seeds, tasks)
+    for share, published in zip(found, expected[seeds], strict=False):
+        # Their 1,500 studies and ours: two sampling errors, and a difference of 2.6 of both together is one in a
+        # hundred. The truths come from 2,000,000 draws, whose error is a hundredth of an interval's width.
+        assert abs(share - published) <= 2.6 * np.sqrt(2 * published * (1 - published) / STUDIES), found
 
 
 def test_the_printed_coverage_is_that_of_the_table() -> None:
