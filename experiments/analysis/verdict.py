@@ -123,11 +123,12 @@ def _by_task(study: Study, found: Found) -> list[str]:
 
 
 def _speeds(study: Study, groups: Sequence[Group]) -> list[str]:
-    """The study's own thresholds, for each pair; the first of a study with one task is in the headline already."""
+    """The study's own thresholds, for each pair; the first where a place is one task is in that place's sentence."""
+    alone = {scope.strata for scope in scopes(study) if len(scope.strata) == 1}
     said = [
         f"On {group.name}, {text}."
         for group in groups
-        for found in own_thresholds(group)
+        for found in own_thresholds(group)[((group.task, group.algorithm),) in alone :]
         for a, b in pairs(study)
         if (text := threshold_text(found, a, b))
     ]

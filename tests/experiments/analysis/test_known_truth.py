@@ -92,12 +92,18 @@ def test_a_gain_beside_collapsed_seeds_is_found_and_the_collapse_said() -> None:
 
 def test_censored_thresholds_count_runs_that_never_arrive() -> None:
     """The few runs of swim that arrive are fast; averaged alone they would make it look faster than relu."""
-    study = plan({"relu": 10, "swim": 10}, thresholds={"Hopper-v5": [2500]})
+    study = plan({"relu": 10, "swim": 10}, thresholds={"Hopper-v5": [2500, 2600]})
     runs = [run(("Hopper-v5", "td3", "relu", seed), learning_curve(3000 + seed, 1.0)) for seed in range(10)]
     runs += [run(("Hopper-v5", "td3", "swim", seed), learning_curve(3000 + seed, 3.0)) for seed in range(3)]
     runs += [run(("Hopper-v5", "td3", "swim", seed), learning_curve(2000 + seed, 1.0)) for seed in range(3, 10)]
     found = analyse(Collection(study, tuple(runs), ()))
     assert "3 of 10 runs of swim and 10 of 10 runs of relu reach 2\u202f500 (log-rank p = 0.0" in found.verdict.headline
+    # said once: what follows speaks of the other threshold
+    said = [text for text in found.verdict.findings if " reach " in text]
+    assert len(said) == 1
+    assert said[0].startswith(
+        "On Hopper-v5 (TD3), 3 of 10 runs of swim and 10 of 10 runs of relu reach 2\u202f600 (log-rank p = 0.0"
+    )
     # at the end three runs of swim are ahead of all of relu, and seven behind all
     assert found.verdict.headline.startswith("A difference between swim and relu is not established on Hopper-v5 (TD3)")
     threshold = found.groups[0].thresholds[0]
