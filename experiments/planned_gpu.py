@@ -82,4 +82,4 @@ def _cohort(gpu: Gpu, configs: Sequence[RunConfig]) -> float:
     episodes = (first.steps // first.evaluation_every + 1) * first.evaluation_episodes
     evaluated = episodes * (check_task(first.task).time_limit or 0)
     per_step = gpu.seconds_per_step + -(-len(configs) // gpu.cores) * simulated
-    return updates * update + first.steps * per_step + evaluated * len(configs) * simulated / gpu.cores
+    return float(updates * update + first.steps * per_step + evaluated * len(configs) * simulated / gpu.cores)
