@@ -102,12 +102,6 @@ def _swish_expression(x: Tensor, beta: float) -> Tensor:
     return x * (beta * x).sigmoid()
 
 
-def _swish_slopes(x: Tensor, beta: float) -> list[Tensor]:
-    s = (beta * x).sigmoid()
-    # In this order 0 times an x that overflows with beta stays 0.
-    return [s + beta * (x * (s - s * s)), s]
-
-
 def _swish_value(record: bool, x: Tensor, beta: float) -> tuple[Tensor, tuple[Tensor, ...]]:
     t = x * constant(beta, x)
     if not record:
@@ -127,7 +121,7 @@ def _swish_pull(
     return [kept[0].mul_(gradient), None]
 
 
-SWISH = Form(_swish_expression, _swish_value, _swish_pull, _swish_slopes)
+SWISH = Form(_swish_expression, _swish_value, _swish_pull)
 
 
 # ULU: f = x s with s = sigmoid(t), t = 2 a x with a = a1 on the left and a2 on the right, f' = s + t s (1 - s).
