@@ -16,9 +16,9 @@ help: ## list the verbs
 
 setup: $(READY) ## make .venv with everything in it
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt hatch_build.py rl_acts/_kernels.c
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "rl_acts needs Python 3.11 or newer, found " + sys.version.split()[0] + ": set PYTHON=/path/to/python3.11")'
-	@echo "==> making $(VENV) with $$($(PYTHON) --version) (once; repeated when pyproject.toml or constraints.txt change)"
+	@echo "==> making $(VENV) with $$($(PYTHON) --version) (once; repeated when what it is made from changes)"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[sb3,study,dev]'
 	@touch $(READY)

@@ -27,6 +27,7 @@ def versions() -> dict[str, str]:
         **{name: version(name) for name in libraries},
         # A checkout need not be installed, so the version comes from the package itself.
         "rl_acts": rl_acts.__version__,
+        "native_kernels": rl_acts.native_kernels(),
     }
 
 

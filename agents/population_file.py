@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from agents.population import Population
 
 # Another version of any of these may give other bits from the same state.
-_LIBRARIES = ("torch", "numpy", "mujoco", "gymnasium", "rl_acts")
+_LIBRARIES = ("torch", "numpy", "mujoco", "gymnasium", "rl_acts", "native_kernels")
 
 
 def facts_of(population: "Population") -> dict[str, Any]:

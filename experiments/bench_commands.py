@@ -28,7 +28,9 @@ def activations(
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
     mode: Annotated[
         list[str] | None,
-        typer.Option("--mode", help="eager (default), plain or compiled; can be given again.", metavar="MODE"),
+        typer.Option(
+            "--mode", help="eager (default), composed, plain or compiled; can be given again.", metavar="MODE"
+        ),
     ] = None,
 ) -> None:
     """Measure forward and backward of activations, relative to torch.nn.ReLU and torch.nn.SiLU."""

@@ -14,7 +14,7 @@ from experiments.problems import InputError
 from experiments.registry import Entry, Key
 
 # Another version of any of these gives other numbers from the same seed.
-_LIBRARIES = ("mujoco", "gymnasium", "torch", "stable-baselines3")
+_LIBRARIES = ("mujoco", "gymnasium", "torch", "stable-baselines3", "native_kernels")
 
 
 def lost(folder: Path, entry: Entry) -> str | None:
@@ -47,7 +47,7 @@ def check_versions(folder: Path, entries: Iterable[Entry], wanted: Collection[Ke
 
     Raises:
         InputError: A finished run, or one that would go on from a checkpoint, has another version of MuJoCo, Gymnasium,
-            PyTorch or Stable-Baselines3.
+            PyTorch, Stable-Baselines3 or the native kernels.
     """
     entries = list(entries)
     finished = [entry for entry in entries if entry.state in FINAL_STATES and lost(folder, entry) is None]

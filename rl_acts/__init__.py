@@ -16,6 +16,7 @@ from rl_acts._eafo import EAFOCorrection, eafo_correction
 from rl_acts._extremes import Extreme
 from rl_acts._fit import RationalFit, fit_rational
 from rl_acts._info import FAMILIES, ActivationInfo, Choice, Family, Flag, Function, Parameter, Real, Several, Whole
+from rl_acts._kernels import native_kernels
 from rl_acts._mlp import check, mlp
 from rl_acts._registry import info, make, names, parse, register, unregister
 from rl_acts._remez import PolynomialFit, fit_polynomial
@@ -173,6 +174,7 @@ __all__ = [
     "make",
     "mlp",
     "names",
+    "native_kernels",
     "parse",
     "register",
     "unregister",

@@ -13,6 +13,7 @@ from rl_acts._bench import bench, bench_table
 from rl_acts._cli_plot import plot
 from rl_acts._cli_text import list_text, show_text
 from rl_acts._info import FAMILIES
+from rl_acts._kernels import kernels
 from rl_acts.errors import ActivationError
 from rl_acts.machine import cpu_name
 
@@ -52,7 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     measuring.add_argument(
         "--modes",
         default="eager",
-        help="of eager (as shipped), plain (expressions in place of fused forms) and compiled, joined by commas",
+        help="of eager (as shipped), composed (PyTorch's passes in place of native kernels), plain (expressions in "
+        "place of both) and compiled, joined by commas",
     )
     measuring.add_argument("--json", action="store_true", help="print JSON instead of tables")
     return parser
@@ -88,8 +90,9 @@ def _bench(given: argparse.Namespace) -> str:
         return "\n".join(show(shape) for shape in shapes)
     measure = partial(bench, specs, rounds=given.rounds, device=device, modes=modes)
     results = [{"shape": shape, "rows": [asdict(row) for row in measure(shape)]} for shape in shapes]
-    where = {"processor": cpu_name(), "device": str(device), "torch": torch.__version__, "rounds": given.rounds}
-    return json.dumps({**where, "results": results}, indent=2) + "\n"
+    where = {"processor": cpu_name(), "device": str(device), "torch": torch.__version__}
+    how = {"native_kernels": kernels.instruction_set, "rounds": given.rounds, "results": results}
+    return json.dumps({**where, **how}, indent=2) + "\n"
 
 
 def _device(text: str) -> torch.device:

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from rl_acts._fused import plainly
+from rl_acts._kernels import kernels, native_kernels
 from rl_acts._registry import make, names
 from rl_acts._spec import Spec
 from rl_acts._table import table
 from rl_acts.errors import ActivationError
 from rl_acts.machine import cpu_name
 
-MODES = ("eager", "plain", "compiled")
+MODES = ("eager", "composed", "plain", "compiled")
 
 _WARM_UP_ROUNDS = 3
 _CALLS_PER_TURN = 5
@@ -37,7 +38,8 @@ class BenchRow:
 
     Attributes:
         name: The spec as given.
-        mode: ``"eager"``: as shipped. ``"plain"``: the plain expression in place of the fused form. ``"compiled"``.
+        mode: ``"eager"``: as shipped. ``"composed"``: by PyTorch's passes in place of native kernels. ``"plain"``: the
+            plain expression in place of both. ``"compiled"``.
         forward_us: Microseconds of one forward pass.
         both_us: Microseconds of one forward and backward pass.
         forward_ratio: `forward_us` relative to `torch.nn.ReLU` in the same round, a compiled one if `mode` is.
@@ -56,6 +58,10 @@ class BenchRow:
     both_silu_ratio: float
 
 
+_CONTEXTS: dict[str, AbstractContextManager[object]] = {"composed": kernels, "plain": plainly}
+_NOTHING_ELSE = nullcontext()
+
+
 class _Contestant:
     """One activation in one mode, and the seconds of its turns."""
 
@@ -63,7 +69,7 @@ class _Contestant:
         self.name, self.mode = name, mode
         self.forward: list[float] = []
         self.both: list[float] = []
-        self._context: AbstractContextManager[object] = plainly if mode == "plain" else nullcontext()
+        self._context = _CONTEXTS.get(mode, _NOTHING_ELSE)
         self._module = torch.compile(module, fullgraph=True, dynamic=False) if mode == "compiled" else module
         self._inputs = [x, *module.parameters()]
         with self._context:
@@ -115,11 +121,12 @@ def bench(
         shape: Shape of the pre-activations, ``(..., features)``.
         rounds: How often each has its turn.
         device: Where to measure.
-        modes: Which of ``"eager"``, ``"plain"`` and ``"compiled"``; all take turns with one another.
+        modes: Which of ``"eager"``, ``"composed"``, ``"plain"`` and ``"compiled"``; all take turns with one another.
 
     Returns:
         A row for each spec and mode, mode by mode in the orders given. Left out are plain rows of activations that
-        have no fused form, and compiled rows of those that cannot be compiled without a graph break.
+        have no fused form, composed rows of those that have no kernel here, and compiled rows of those that cannot be
+        compiled without a graph break.
 
     Raises:
         ActivationError: A bad spec or mode, or fewer than one round.
@@ -173,7 +180,8 @@ def _contestant(name: str, mode: str, module: nn.Module, x: Tensor) -> _Contesta
         if mode != "compiled":
             raise
         return None
-    return None if mode == "plain" and not plainly.calls else contestant
+    makes_no_difference = (mode == "plain" and not plainly.calls) or (mode == "composed" and not kernels.spared)
+    return None if makes_no_difference else contestant
 
 
 def bench_table(
@@ -197,7 +205,10 @@ def bench_conditions(
     shape: tuple[int, ...], rounds: int, device: torch.device | str = "cpu", mode: str = "eager"
 ) -> str:
     """Return the line that says where and how a table of costs was measured."""
-    where = torch.cuda.get_device_name(device) if torch.device(device).type == "cuda" else cpu_name()
+    if torch.device(device).type == "cuda":
+        where = torch.cuda.get_device_name(device)
+    else:
+        where = f"{cpu_name()}, native kernels {kernels.instruction_set or native_kernels()}"
     how = f"one thread, {mode}, float32, shape {shape}, median of {rounds} turns"
     return f"{where}, torch {torch.__version__}, {how}\n"
 

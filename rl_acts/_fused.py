@@ -1,12 +1,14 @@
 """Elementwise functions with hand-written derivatives: what makes a composed activation cheap without a compiler.
 
 At the usual sizes an activation costs what its passes over memory and its calls cost. A plain expression that PyTorch
-differentiates makes a new tensor for each operation, forward and backward. A `Form` does the same arithmetic in a few
-passes, in place and with native kernels that do several steps at once, and keeps little for the backward pass.
+differentiates makes a new tensor for each operation, forward and backward. A `Form` has up to two better ways for eager
+calls: a kernel of our own, one pass each way (`rl_acts._kernels`: float32 on a CPU, where it could be built), and the
+same arithmetic in a few passes of PyTorch's, in place and with PyTorch's kernels that do several steps at once.
 
-The plain expression remains the definition: compiled code gets it (the compiler fuses better), with its slopes where
-the chain rule would make more of them than there is to do; the transforms of `torch.func` (`vmap`, `grad`, `jvp`, ...)
-get it, since in-place arithmetic cannot be batched, and so do second derivatives.
+The plain expression remains the definition: compiled code gets it (the compiler fuses better), or an equal one that
+compiles better, with its slopes where the chain rule would make more of them than there is to do; the transforms of
+`torch.func` (`vmap`, `grad`, `jvp`, ...) get it, since in-place arithmetic cannot be batched, and so do second
+derivatives.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,13 +20,15 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from rl_acts._kernels import kernels
+
 # A constant of the constructor, or a learnt value that broadcasts against the pre-activations.
 Number: TypeAlias = float | Tensor
 
 
 @dataclass(frozen=True)
 class Form:
-    """An elementwise function f(x, *parameters), written twice: plainly, and cheaply for eager calls.
+    """An elementwise function f(x, *parameters), written plainly, and cheaply for eager calls.
 
     Neither `value` nor `pull` is ever recorded, traced or batched, so both may write into tensors of their own, and
     `pull` into what `value` kept for it; never into what they were given.
@@ -32,18 +36,23 @@ class Form:
     Attributes:
         expression: ``(x, *parameters)`` to f(x), as a plain expression that is right and differentiates stably.
         value: ``(record, x, *parameters)`` to f(x) and, if `record`, the tensors that `pull` needs besides x: its own,
-            not f(x) itself.
+            not f(x) itself. None: nothing in PyTorch is cheaper than the expression.
         pull: ``(gradient, wanted, x, kept, *parameters)`` to the list ``gradient * df/dx, gradient * df/dp, ...`` of
             tensors shaped like x. `wanted` tells for each parameter whether its product is needed; for the others the
-            list may hold anything.
+            list may hold anything. None where `value` is.
         slopes: ``(x, *parameters)`` to the list ``df/dx, df/dp, ...``, plain expressions for compilers, where they take
             fewer operations than what the chain rule makes of `expression`. None leaves it to the chain rule.
+        compiled: ``(x, *parameters)`` to f(x) for compilers, if they make faster code of it than of `expression`. It
+            need not differentiate stably, so it comes with `slopes`.
+        kernel: Name of the native kernel that takes the same parameters, if there is one.
     """
 
     expression: Callable[..., Tensor]
-    value: Callable[..., tuple[Tensor, tuple[Tensor, ...]]]
-    pull: Callable[..., Sequence[Tensor | None]]
+    value: Callable[..., tuple[Tensor, tuple[Tensor, ...]]] | None = None
+    pull: Callable[..., Sequence[Tensor | None]] | None = None
     slopes: Callable[..., Sequence[Tensor]] | None = None
+    compiled: Callable[..., Tensor] | None = None
+    kernel: str | None = None
 
 
 class Plainly:
@@ -78,16 +87,47 @@ def fused(form: Form, x: Tensor, *parameters: Number) -> Tensor:
         *parameters: Numbers, or tensors that broadcast to the shape of `x`. Their gradients are one reduction each.
     """
     if torch.compiler.is_compiling():
-        if form.slopes is None:
-            return form.expression(x, *parameters)
-        compiled: Tensor = _Compiled.apply(form, x, *parameters)  # type: ignore[no-untyped-call]
-        return compiled
-    # Nothing public tells whether a transform of torch.func or forward differentiation is at work; autograd.Function
-    # and torch.autograd.forward_ad ask these ways too.
-    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:  # noqa: SLF001
+        return _for_compilers(form, x, parameters)
+    if _only_expression_will_do():
         return form.expression(x, *parameters)
     if plainly.active:
         plainly.calls += 1
+        return form.expression(x, *parameters)
+    if form.kernel is not None and kernels.take(form.kernel, x, parameters):
+        return _by_kernel(form, form.kernel, x, parameters)
+    return _by_passes(form, x, parameters)
+
+
+def _only_expression_will_do() -> bool:
+    # Nothing public tells whether a transform of torch.func or forward differentiation is at work; autograd.Function
+    # and torch.autograd.forward_ad ask these ways too. TorchScript's trace cannot save a Python function, and would
+    # take a kernel's result for a constant.
+    return (
+        torch._C._are_functorch_transforms_active()  # noqa: SLF001
+        or forward_ad._current_level >= 0  # noqa: SLF001
+        or torch._C._get_tracing_state() is not None  # noqa: SLF001
+    )
+
+
+def _for_compilers(form: Form, x: Tensor, parameters: tuple[Number, ...]) -> Tensor:
+    if form.slopes is None:
+        return form.expression(x, *parameters)
+    value: Tensor = _Compiled.apply(form, x, *parameters)  # type: ignore[no-untyped-call]
+    return value
+
+
+def _by_kernel(form: Form, kernel: str, x: Tensor, parameters: tuple[Number, ...]) -> Tensor:
+    numbers = [parameter for parameter in parameters if not isinstance(parameter, Tensor)]
+    learnt = len(numbers) < len(parameters)
+    if torch.is_grad_enabled() and (learnt or x.requires_grad):
+        function = _LearntByKernel if learnt else _FixedByKernel
+        value: Tensor = function.apply(form, x, *parameters)  # type: ignore[no-untyped-call]
+        return value
+    return kernels.value(kernel, x, parameters) if learnt else kernels.fixed(kernel, x, numbers)
+
+
+def _by_passes(form: Form, x: Tensor, parameters: tuple[Number, ...]) -> Tensor:
+    if form.value is None:
         return form.expression(x, *parameters)
     if torch.is_grad_enabled():
         value: Tensor = _Fused.apply(form, x, *parameters)  # type: ignore[no-untyped-call]
@@ -105,15 +145,15 @@ class _Fused(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, form: Form, x: Tensor, *parameters: Number) -> Tensor:
-        value, ctx.kept = form.value(True, x, *parameters)
         _remember(ctx, form, x, parameters)
-        return value
+        value, ctx.kept = ctx.form.value(True, x, *parameters)
+        return torch.as_tensor(value)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, parameters = _recalled(ctx)
         _, *needed = ctx.needs_input_grad
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or _batched(gradient):
             return None, *_differentiable(ctx.form, gradient, needed, x, parameters)
         kept, ctx.kept = ctx.kept, None
         if kept is None:
@@ -129,6 +169,52 @@ class _Fused(torch.autograd.Function):
         return None, products[0], *reduced
 
 
+class _FixedByKernel(torch.autograd.Function):
+    """The function with constants by its kernel, which works out the slope at once: one exponential serves both."""
+
+    @staticmethod
+    def forward(ctx: Any, form: Form, x: Tensor, *numbers: float) -> Tensor:
+        ctx.form, ctx.numbers = form, numbers
+        ctx.save_for_backward(x)
+        value, ctx.slope = kernels.fixed_with_slope(str(form.kernel), x, numbers)
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        constants = (None,) * len(ctx.numbers)
+        if torch.is_grad_enabled() or _batched(gradient):
+            (x,) = ctx.saved_tensors
+            return None, *_differentiable(ctx.form, gradient, ctx.needs_input_grad[1:], x, ctx.numbers)
+        slope, ctx.slope = ctx.slope, None
+        if slope is None:
+            # Used up by an earlier pass through a graph that was retained.
+            (x,) = ctx.saved_tensors
+            _, slope = kernels.fixed_with_slope(ctx.form.kernel, x, ctx.numbers)
+        return None, slope.mul_(gradient), *constants
+
+
+class _LearntByKernel(torch.autograd.Function):
+    """The function with learnt parameters by its kernels, which need nothing but what it was called with."""
+
+    @staticmethod
+    def forward(ctx: Any, form: Form, x: Tensor, *parameters: Number) -> Tensor:
+        _remember(ctx, form, x, parameters)
+        return kernels.value(str(form.kernel), x, parameters)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, parameters = _recalled(ctx)
+        _, *needed = ctx.needs_input_grad
+        if torch.is_grad_enabled() or _batched(gradient):
+            return None, *_differentiable(ctx.form, gradient, needed, x, parameters)
+        by_x, *others = kernels.pull(ctx.form.kernel, gradient, x, parameters, needed[1:])
+        reduced = [
+            None if by_parameter is None or not isinstance(parameter, Tensor) else _reduced_to(by_parameter, parameter)
+            for by_parameter, parameter in zip(others, parameters, strict=True)
+        ]
+        return None, by_x, *reduced
+
+
 class _Compiled(torch.autograd.Function):
     """The function as compilers see it: the expression, and its slopes as they are told, with `vmap` over both."""
 
@@ -136,7 +222,7 @@ class _Compiled(torch.autograd.Function):
 
     @staticmethod
     def forward(form: Form, x: Tensor, *parameters: Number) -> Tensor:
-        return form.expression(x, *parameters)
+        return (form.compiled or form.expression)(x, *parameters)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG004
@@ -154,6 +240,11 @@ class _Compiled(torch.autograd.Function):
             for slope, parameter in zip(others, parameters, strict=True)
         ]
         return None, product, *reduced
+
+
+def _batched(gradient: Tensor) -> bool:
+    """Tell whether several gradients come at once, on which nothing can be done in place: `is_grads_batched`."""
+    return bool(torch._C._functorch.is_legacy_batchedtensor(gradient))  # noqa: SLF001
 
 
 def _remember(ctx: Any, form: Form, x: Tensor, parameters: Sequence[Number]) -> None:
@@ -176,14 +267,24 @@ def _reduced(product: Tensor, parameter: Tensor) -> Tensor:
     return product.sum() if parameter.dim() == 0 else product.sum_to_size(parameter.shape)
 
 
+def _reduced_to(by_column: Tensor, parameter: Tensor) -> Tensor:
+    """Return the gradient of a parameter that was one number where others were arrays as one number."""
+    return by_column if by_column.shape == parameter.shape else by_column.sum()
+
+
 def _differentiable(
     form: Form, gradient: Tensor, needed: Sequence[bool], x: Tensor, parameters: Sequence[Number]
 ) -> list[Tensor | None]:
-    """Return the products, reduced, as functions of x and the parameters: somebody differentiates twice."""
-    # Views, because a parameter may itself be a function of x: what comes through it is not this function's part.
-    inputs = [given.view_as(given) if isinstance(given, Tensor) else given for given in (x, *parameters)]
-    leaves = [given for given, need in zip(inputs, needed, strict=True) if need and isinstance(given, Tensor)]
-    found = iter(torch.autograd.grad(form.expression(*inputs), leaves, gradient, create_graph=True))
+    """Return the products, reduced, by the expression: somebody differentiates twice, or several gradients at once.
+
+    While gradients are recorded they are functions of x and the parameters.
+    """
+    twice = torch.is_grad_enabled()
+    with torch.enable_grad():
+        # Views, because a parameter may itself be a function of x: what comes through it is not this function's part.
+        inputs = [given.view_as(given) if isinstance(given, Tensor) else given for given in (x, *parameters)]
+        leaves = [given for given, need in zip(inputs, needed, strict=True) if need and isinstance(given, Tensor)]
+        found = iter(torch.autograd.grad(form.expression(*inputs), leaves, gradient, create_graph=twice))
     return [next(found) if need else None for need in needed]
 
 

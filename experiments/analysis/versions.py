@@ -6,7 +6,7 @@ from experiments.collect.collection import Run
 from experiments.text import joined
 
 # NumPy's and Python's versions are recorded too, but neither the simulation nor the learning is theirs.
-COMPARED = ("mujoco", "gymnasium", "torch", "stable-baselines3", "rl_acts")
+COMPARED = ("mujoco", "gymnasium", "torch", "stable-baselines3", "rl_acts", "native_kernels")
 
 
 def used(runs: Iterable[Run], libraries: Iterable[str] = COMPARED) -> dict[str, tuple[str, ...]]:

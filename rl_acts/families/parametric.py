@@ -6,6 +6,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rl_acts._base import PER, LearnableActivation, inverse_softplus
+from rl_acts._fused import fused
+from rl_acts._fused_forms import SWISH_LEARNT
 from rl_acts._info import UNBOUNDED, Flag, Parameter, Real
 from rl_acts._registry import register
 from rl_acts.errors import ActivationError
@@ -97,4 +99,4 @@ class SwishLearnable(LearnableActivation):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map pre-activations ``(..., features)`` to the same shape."""
-        return x * (self.beta * x).sigmoid()
+        return fused(SWISH_LEARNT, x, self.beta)

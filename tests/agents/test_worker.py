@@ -53,7 +53,7 @@ def test_a_finished_run_is_recorded_with_all_that_can_change_a_number(folder: Pa
     expected = {"format": 1, "state": "done", "cause": None, "attempt": 2, "steps_done": 120, "workers": 1}
     assert {key: record[key] for key in expected} == expected
     assert set(record["versions"]) == {
-        *("python", "torch", "numpy", "mujoco", "gymnasium", "stable-baselines3", "rl_acts"),
+        *("python", "torch", "numpy", "mujoco", "gymnasium", "stable-baselines3", "rl_acts", "native_kernels"),
     }
     assert set(record["hardware"]) == {"cpu", "cores", "threads", "device"}
     assert record["started"] <= record["finished"]

@@ -187,7 +187,7 @@ def test_bench_leaves_out_what_cannot_be_compiled(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(torch, "compile", compiled)
     rows = rl_acts.bench([lambda _: nn.Tanh(), lambda _: Refused()], (2, 2), rounds=1, modes=["compiled"])
     assert [row.mode for row in rows] == ["compiled"]
-    with pytest.raises(rl_acts.ActivationError, match=r"The mode 'jitted' is not allowed; allowed are eager, plain"):
+    with pytest.raises(rl_acts.ActivationError, match=r"The mode 'jitted' is not allowed; allowed are eager, composed"):
         rl_acts.bench(["relu"], (2, 2), modes=["jitted"])
 
 
@@ -200,7 +200,10 @@ def test_bench_leaves_out_what_cannot_be_compiled(monkeypatch: pytest.MonkeyPatc
             "error: features=0 is not allowed; it must be a whole number from 1 on.\n",
         ),
         (["bench", "swim(k=0)"], "error: swim: k=0 is not allowed; k must be a finite number above 0.\n"),
-        (["bench", "--modes", "fast"], "error: The mode 'fast' is not allowed; allowed are eager, plain, compiled.\n"),
+        (
+            ["bench", "--modes", "fast"],
+            "error: The mode 'fast' is not allowed; allowed are eager, composed, plain, compiled.\n",
+        ),
         (["bench", "--rounds", "0"], "error: rounds=0 is not allowed; it must be a whole number from 1 on.\n"),
         (["bench", "--device", "meta"], "error: --device='meta' is not allowed"),
         (["bench", "--device", "cuda:99"], "error: --device='cuda:99' is not allowed"),

@@ -1,0 +1,235 @@
+"""Native kernels: activations of float32 on a CPU in one pass over memory each way.
+
+They are written in C (`_kernels.c`), without which everything works too: the package's build makes them where there is
+a C compiler (`hatch_build.py`), and `rl_acts._fused` asks here whether a call can have one. Every instruction set
+computes the same bits; they differ from those of PyTorch's passes by rounding.
+"""
+
+import ctypes
+import hashlib
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+# Raised when a change of the source changes results by a bit.
+_VERSION = "1"
+
+_LIBRARY = Path(__file__).with_name("libkernels.so")
+_SOURCE = Path(__file__).with_name("_kernels.c")
+_NAMES = ("swim", "swish", "ulu", "crrelu", "xielu")
+_MOST = 3
+
+_TENSOR, _SIZE = ctypes.c_void_p, ctypes.c_int64
+# Rows, columns, whether parameters are by column.
+_SHAPE = (_SIZE, _SIZE, ctypes.c_int)
+_NO_MORE_NUMBERS = (0.0,) * _MOST
+
+# By PyTorch's name of what this processor can do; others have the one that every processor of their kind has.
+_INSTRUCTION_SETS = {"AVX512": "avx512", "AVX2": "avx2"}
+
+# Beyond this a constant goes by PyTorch's passes: products with it overflow where the function does not.
+_LARGEST_NUMBER = 1e37
+
+# PyTorch gives a thread of its own to each so many elements, and one pass costs less than half of its passes.
+_ELEMENTS_PER_THREAD = 32_768
+_THREADS_WORTH_MORE = 3
+
+_PLAIN_TYPES = frozenset({Tensor, nn.Parameter})
+
+
+@dataclass(frozen=True)
+class _Kernel:
+    fixed: Callable[..., None]
+    value: Callable[..., None]
+    pull: Callable[..., None]
+
+
+class Kernels:
+    """The kernels of this machine, which may be none.
+
+    As a context: calls in it do without them.
+
+    Args:
+        library: That the build made, or did not make.
+        source: That it should have been made from.
+        capability: Of the processor, as PyTorch calls it; None for this one's.
+
+    Attributes:
+        instruction_set: ``"avx512"``, ``"avx2"``, ``"default"``, or None if there are no kernels.
+        spared: How many calls could have had a kernel since the context was entered.
+    """
+
+    def __init__(self, library: Path = _LIBRARY, source: Path = _SOURCE, capability: str | None = None) -> None:
+        self._kernels: dict[str, _Kernel] = {}
+        self._off = False
+        self.spared = 0
+        self.instruction_set: str | None = None
+        if library.is_file():
+            self._load(library, source, capability or torch.backends.cpu.get_cpu_capability())
+
+    def _load(self, library: Path, source: Path, capability: str) -> None:
+        try:
+            loaded = ctypes.CDLL(str(library))
+            built_from = ctypes.c_char_p.in_dll(loaded, "rl_acts_kernels_source").value
+        except (OSError, ValueError) as error:
+            _warn(f"{library} is not used: {error}")
+            return
+        if built_from != hashlib.sha256(source.read_bytes()).hexdigest().encode():
+            _warn(f"{library} is not used: it was built from another {source.name}")
+            return
+        ours = _INSTRUCTION_SETS.get(capability, "default")
+        if not hasattr(loaded, f"{_NAMES[0]}_value_{ours}"):
+            return
+        self.instruction_set = ours
+        for name in _NAMES:
+            self._kernels[name] = _Kernel(
+                _function(loaded, f"{name}_fixed_{ours}", [*[_TENSOR] * 3, _SIZE, *[ctypes.c_float] * _MOST]),
+                _function(loaded, f"{name}_value_{ours}", [*[_TENSOR] * 2, *_SHAPE, *[_TENSOR] * _MOST]),
+                _function(loaded, f"{name}_pull_{ours}", [*[_TENSOR] * 3, *_SHAPE, *[_TENSOR] * 2 * _MOST]),
+            )
+
+    def __enter__(self) -> "Kernels":
+        self._off, self.spared = True, 0
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._off = False
+
+    def take(self, name: str, x: Tensor, parameters: Sequence[float | Tensor]) -> bool:
+        """Tell whether a call can have a kernel.
+
+        Args:
+            name: Of the kernel.
+            x: Pre-activations; neither a transform of `torch.func` nor a compiler nor a trace is at work.
+            parameters: Of the function: numbers, or tensors that broadcast to the shape of `x`.
+        """
+        if (
+            name not in self._kernels
+            or x.dtype is not torch.float32
+            or type(x) not in _PLAIN_TYPES
+            or not x.is_cpu
+            or not x.is_contiguous()
+            # Whoever counts or records PyTorch's calls would not see this one.
+            or torch._C._len_torch_dispatch_stack() > 0  # noqa: SLF001
+        ):
+            return False
+        for parameter in parameters:
+            if not _takes(parameter, x):
+                return False
+        size = x.numel()
+        if size == 0 or (size > _ELEMENTS_PER_THREAD and _threads_for(size) >= _THREADS_WORTH_MORE):
+            return False
+        self.spared += self._off
+        return not self._off
+
+    def fixed(self, name: str, x: Tensor, numbers: Sequence[float]) -> Tensor:
+        """Return f(x, *numbers)."""
+        value = torch.empty_like(x)
+        more = _NO_MORE_NUMBERS[len(numbers) :]
+        self._kernels[name].fixed(x.data_ptr(), value.data_ptr(), None, x.numel(), *numbers, *more)
+        return value
+
+    def fixed_with_slope(self, name: str, x: Tensor, numbers: Sequence[float]) -> tuple[Tensor, Tensor]:
+        """Return f(x, *numbers) and df/dx."""
+        value, slope = torch.empty_like(x), torch.empty_like(x)
+        more = _NO_MORE_NUMBERS[len(numbers) :]
+        self._kernels[name].fixed(x.data_ptr(), value.data_ptr(), slope.data_ptr(), x.numel(), *numbers, *more)
+        return value, slope
+
+    def value(self, name: str, x: Tensor, parameters: Sequence[float | Tensor]) -> Tensor:
+        """Return f(x, *parameters), one of them a tensor at least."""
+        value = torch.empty_like(x)
+        rows, columns, given = _layout(x, parameters)
+        self._kernels[name].value(x.data_ptr(), value.data_ptr(), rows, columns or 1, columns, *_pointers(given))
+        return value
+
+    def pull(
+        self, name: str, gradient: Tensor, x: Tensor, parameters: Sequence[float | Tensor], wanted: Sequence[bool]
+    ) -> list[Tensor | None]:
+        """Return the gradients with respect to x and to each parameter that is wanted, ``()`` or ``(features,)``.
+
+        `wanted` tells for each parameter whether it is.
+        """
+        gradient = gradient.contiguous()
+        by_x = torch.empty_like(x)
+        rows, columns, given = _layout(x, parameters)
+        sums = [torch.empty_like(parameter) if need else None for parameter, need in zip(given, wanted, strict=True)]
+        self._kernels[name].pull(
+            gradient.data_ptr(),
+            x.data_ptr(),
+            by_x.data_ptr(),
+            rows,
+            columns or 1,
+            columns,
+            *_pointers(given),
+            *_pointers(sums),
+        )
+        return [by_x, *sums]
+
+
+def _warn(problem: str) -> None:
+    message = f"{problem}. Activations go without native kernels until it is built again (pip install)."
+    warnings.warn(message, RuntimeWarning, stacklevel=5)
+
+
+def _function(library: ctypes.CDLL, name: str, arguments: list[type]) -> Callable[..., None]:
+    function = getattr(library, name)
+    function.argtypes = arguments
+    function.restype = None
+    return function  # type: ignore[no-any-return]
+
+
+def _threads_for(size: int) -> int:
+    """Return how many threads PyTorch's passes over so many elements would have."""
+    return min(torch.get_num_threads(), -(-size // _ELEMENTS_PER_THREAD))
+
+
+def _takes(parameter: float | Tensor, x: Tensor) -> bool:
+    if not isinstance(parameter, Tensor):
+        return -_LARGEST_NUMBER <= parameter <= _LARGEST_NUMBER
+    if parameter.dtype is not torch.float32 or not parameter.is_cpu or type(parameter) not in _PLAIN_TYPES:
+        return False
+    return parameter.dim() == 0 or (parameter.shape == x.shape[-1:] and parameter.is_contiguous())
+
+
+def _layout(x: Tensor, parameters: Sequence[float | Tensor]) -> tuple[int, int, list[Tensor]]:
+    """Return the rows, the columns (0 if every parameter is one number) and the parameters as tensors."""
+    for parameter in parameters:
+        if isinstance(parameter, Tensor) and parameter.dim():
+            columns = x.shape[-1]
+            return x.numel() // columns, columns, [_column(each, columns) for each in parameters]
+    return x.numel(), 0, [each if isinstance(each, Tensor) else _constant(each) for each in parameters]
+
+
+def _column(parameter: float | Tensor, columns: int) -> Tensor:
+    tensor = parameter if isinstance(parameter, Tensor) else _constant(parameter)
+    return tensor if tensor.dim() else tensor.detach().expand(columns).contiguous()
+
+
+@lru_cache(maxsize=1024)
+def _constant(number: float) -> Tensor:
+    return torch.tensor(number, dtype=torch.float32)
+
+
+def _pointers(tensors: Sequence[Tensor | None]) -> list[int | None]:
+    pointers = [None if tensor is None else tensor.data_ptr() for tensor in tensors]
+    return pointers + [None] * (_MOST - len(pointers))
+
+
+def native_kernels() -> str:
+    """Return the version of the native kernels, or ``"none"`` if activations are computed by PyTorch alone.
+
+    They serve float32 on a CPU. Kernels of one version give the same bits on every processor; other versions, and
+    PyTorch, give results that differ from them by rounding. The environment variable ``RL_ACTS_KERNELS=0``, set before
+    the package is imported, does without them.
+    """
+    return "none" if kernels.instruction_set is None else _VERSION
+
+
+kernels = Kernels(Path(os.devnull) if os.environ.get("RL_ACTS_KERNELS") == "0" else _LIBRARY)
