@@ -6,6 +6,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
+import rl_acts
 from agents.activation_kinds import acts_on_numbers, is_relu
 from agents.learning_form import LearningForm, learning_form
 from agents.stacking import Buffers, places_of
@@ -49,6 +50,7 @@ class ActivationGroup:
         self.noisy = tuple(layer for layer, form in enumerate(self._forms) if form is not None and form.noisy)
         self.shared = total == 0 and not self.buffers.tensors and all(map(acts_on_numbers, stacks[0]))
         self._stacks = [list(stack) for stack in (stacks[:1] if self.shared else stacks)]
+        self._in_place = [rl_acts.in_place(module) for module in stacks[0]]
         self.flat: Tensor | None = None
         self.gradient: Tensor | None = None
         if total:
@@ -90,7 +92,9 @@ class ActivationGroup:
             networks: Indices of the n networks.
         """
         if self.shared:
-            module = self._stacks[0][layer]
+            module, in_place = self._stacks[0][layer], self._in_place[layer]
+            if in_place is not None and in_place.takes(z):
+                return in_place.value(z)
             return z.relu_() if is_relu(module) else _call(module, z)
         values = [_call(self.modules(network)[layer], z[row]) for row, network in enumerate(networks)]
         return values[0].unsqueeze(0) if len(values) == 1 else torch.stack(values)
@@ -109,7 +113,10 @@ class ActivationGroup:
         """
         form = None if uniforms is None else self._forms[layer]
         if self.shared and form is None:
-            module = self._stacks[0][layer]
+            module, in_place = self._stacks[0][layer], self._in_place[layer]
+            if in_place is not None and in_place.takes(z):
+                value, slope = in_place.value_and_slope(z)
+                return value, lambda gradient: gradient.mul_(slope)
             return _relu(z) if is_relu(module) else _recorded(module, z)
         if form is None or uniforms is None:
             parts = [self._recorded_one(layer, z[row], network, learn=learn) for row, network in enumerate(networks)]

@@ -15,6 +15,7 @@ from rl_acts._character import Character, character, init_gain
 from rl_acts._eafo import EAFOCorrection, eafo_correction
 from rl_acts._extremes import Extreme
 from rl_acts._fit import RationalFit, fit_rational
+from rl_acts._in_place import InPlace, in_place
 from rl_acts._info import FAMILIES, ActivationInfo, Choice, Family, Flag, Function, Parameter, Real, Several, Whole
 from rl_acts._kernels import native_kernels
 from rl_acts._mlp import check, mlp
@@ -113,6 +114,7 @@ __all__ = [
     "Hardswish",
     "Hardtanh",
     "Identity",
+    "InPlace",
     "JointRational",
     "LeakyReLU",
     "LearnableActivation",
@@ -169,6 +171,7 @@ __all__ = [
     "eafo_correction",
     "fit_polynomial",
     "fit_rational",
+    "in_place",
     "info",
     "init_gain",
     "make",

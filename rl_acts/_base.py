@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from rl_acts._fused import Form
 from rl_acts._info import Choice, Parameter, checked
 from rl_acts.errors import ActivationError
 
@@ -25,6 +26,10 @@ class Activation(nn.Module):
     """
 
     declared: ClassVar[tuple[Parameter, ...]] = ()
+
+    def constant_form(self) -> tuple[Form, tuple[float, ...]] | None:
+        """Return the fused form that this activation is, with its constants; None if it is none."""
+        return None
 
     def real(self, name: str, value: object) -> float:
         """Return a constructor argument that its declaration allows, as a float, or raise `ActivationError`."""

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from rl_acts._fused import Form, Number, constant
 
@@ -137,6 +138,8 @@ def _swish_pull(
 
 SWISH = Form(_swish_expression, _swish_value, _swish_pull, _swish_slopes, _swish_compiled, kernel="swish")
 
+# With beta = 1 PyTorch has a kernel of its own, which compilers know; ours computes one exponential where that has two.
+SILU = Form(lambda x, beta: F.silu(x), kernel="swish")  # noqa: ARG005 - as the kernel takes it
 
 # The same with a learnt beta, for which a few passes of PyTorch's are the plain expression.
 SWISH_LEARNT = Form(_swish_expression, None, None, _swish_slopes, _swish_compiled, kernel="swish")

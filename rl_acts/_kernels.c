@@ -16,6 +16,12 @@
 #define JOIN(a, b) JOIN_(a, b)
 #define EXPORT __attribute__((visibility("default")))
 #define INLINE static inline __attribute__((always_inline))
+/* In front of a loop: no element depends on another. What is written may be what was read, element by element. */
+#ifdef __clang__
+#define ELEMENTWISE _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define ELEMENTWISE _Pragma("GCC ivdep")
+#endif
 /* A sum over a batch adds blocks of this many products in single precision, and the blocks in double precision. */
 #define BLOCK 512
 #define LOG2_E 1.4426950408889634f
@@ -161,34 +167,36 @@ INLINE double total(float *products) {
 typedef float function(float x, const float *p);
 typedef void derivatives(float x, const float *p, float *slopes);
 
-/* y = f(x) for n numbers. */
-INLINE void value_of(function *f, int count, int by_column, const float *restrict x, float *restrict y, int64_t n,
+/* y = f(x) for n numbers; y may be x. */
+INLINE void value_of(function *f, int count, int by_column, const float *x, float *y, int64_t n,
                      const float *const *given) {
     float p[MOST];
     for (int j = 0; j < count && !by_column; j++) p[j] = *given[j];
+    ELEMENTWISE
     for (int64_t i = 0; i < n; i++) {
         for (int j = 0; j < count && by_column; j++) p[j] = given[j][i];
         y[i] = f(x[i], p);
     }
 }
 
-/* y = f(x) and s = f'(x) for n numbers. */
-INLINE void value_and_slope_of(function *f, derivatives *df, const float *restrict x, float *restrict y,
-                               float *restrict s, int64_t n, const float *p) {
+/* y = f(x) and s = f'(x) for n numbers; y or s may be x. */
+INLINE void value_and_slope_of(function *f, derivatives *df, const float *x, float *y, float *s, int64_t n,
+                               const float *p) {
+    ELEMENTWISE
     for (int64_t i = 0; i < n; i++) {
-        float slopes[MOST + 1];
-        df(x[i], p, slopes);
-        y[i] = f(x[i], p);
+        float slopes[MOST + 1], here = x[i];
+        df(here, p, slopes);
+        y[i] = f(here, p);
         s[i] = slopes[0];
     }
 }
 
 /* gx = g df/dx for n numbers and, if summed, products[j] = g df/dp_j. */
-INLINE void pull_of(derivatives *f, int count, int by_column, int summed, const float *restrict g,
-                    const float *restrict x, float *restrict gx, float (*restrict products)[BLOCK], int64_t n,
-                    const float *const *given) {
+INLINE void pull_of(derivatives *f, int count, int by_column, int summed, const float *g, const float *x, float *gx,
+                    float (*products)[BLOCK], int64_t n, const float *const *given) {
     float p[MOST], slopes[MOST + 1];
     for (int j = 0; j < count && !by_column; j++) p[j] = *given[j];
+    ELEMENTWISE
     for (int64_t i = 0; i < n; i++) {
         for (int j = 0; j < count && by_column; j++) p[j] = given[j][i];
         f(x[i], p, slopes);

@@ -128,16 +128,18 @@ class Kernels:
         self.spared += self._off
         return not self._off
 
-    def fixed(self, name: str, x: Tensor, numbers: Sequence[float]) -> Tensor:
-        """Return f(x, *numbers)."""
-        value = torch.empty_like(x)
+    def fixed(self, name: str, x: Tensor, numbers: Sequence[float], *, in_place: bool = False) -> Tensor:
+        """Return f(x, *numbers), written over x if `in_place`."""
+        value = x if in_place else torch.empty_like(x)
         more = _NO_MORE_NUMBERS[len(numbers) :]
         self._kernels[name].fixed(x.data_ptr(), value.data_ptr(), None, x.numel(), *numbers, *more)
         return value
 
-    def fixed_with_slope(self, name: str, x: Tensor, numbers: Sequence[float]) -> tuple[Tensor, Tensor]:
-        """Return f(x, *numbers) and df/dx."""
-        value, slope = torch.empty_like(x), torch.empty_like(x)
+    def fixed_with_slope(
+        self, name: str, x: Tensor, numbers: Sequence[float], *, in_place: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """Return f(x, *numbers) and df/dx, the latter written over x if `in_place`."""
+        value, slope = torch.empty_like(x), x if in_place else torch.empty_like(x)
         more = _NO_MORE_NUMBERS[len(numbers) :]
         self._kernels[name].fixed(x.data_ptr(), value.data_ptr(), slope.data_ptr(), x.numel(), *numbers, *more)
         return value, slope

@@ -5,7 +5,7 @@ import math
 from torch import Tensor, nn
 
 from rl_acts._base import PER, Activation, LearnableActivation, widened
-from rl_acts._fused import fused
+from rl_acts._fused import Form, fused
 from rl_acts._fused_forms import CRRELU
 from rl_acts._info import Parameter, Real
 from rl_acts._registry import register
@@ -89,3 +89,7 @@ class CRReLUFixed(Activation):
     def forward(self, x: Tensor) -> Tensor:
         """Map pre-activations of any shape to the same shape; half-precision ones are computed in float32."""
         return crrelu(x, self.eps)
+
+    def constant_form(self) -> tuple[Form, tuple[float, ...]]:
+        """Return CRReLU with its eps."""
+        return CRRELU, (self.eps,)

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rl_acts._base import Activation
-from rl_acts._fused import fused
-from rl_acts._fused_forms import SWISH
+from rl_acts._fused import Form, fused
+from rl_acts._fused_forms import SILU, SWISH
 from rl_acts._info import UNBOUNDED, Parameter, Real
 from rl_acts._registry import register
 
@@ -114,6 +114,10 @@ class GELUQuick(Activation):
         """Map pre-activations of any shape to the same shape."""
         return fused(SWISH, x, 1.702)
 
+    def constant_form(self) -> tuple[Form, tuple[float, ...]]:
+        """Return Swish with beta = 1.702."""
+        return SWISH, (1.702,)
+
 
 @register(
     "swish",
@@ -142,7 +146,11 @@ class Swish(Activation):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map pre-activations of any shape to the same shape."""
-        return F.silu(x) if self.beta == 1.0 else fused(SWISH, x, self.beta)
+        return fused(SILU if self.beta == 1.0 else SWISH, x, self.beta)
+
+    def constant_form(self) -> tuple[Form, tuple[float, ...]]:
+        """Return Swish with its beta."""
+        return SWISH, (self.beta,)
 
 
 @register(

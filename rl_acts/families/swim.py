@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rl_acts._base import PER, Activation, LearnableActivation, inverse_softplus, widened
-from rl_acts._fused import fused
+from rl_acts._fused import Form, fused
 from rl_acts._fused_forms import SWIM
 from rl_acts._info import Parameter, Real
 from rl_acts._registry import register
@@ -69,6 +69,10 @@ class Swim(Activation):
     def forward(self, x: Tensor) -> Tensor:
         """Map pre-activations of any shape to the same shape."""
         return swim(x, self.k)
+
+    def constant_form(self) -> tuple[Form, tuple[float, ...]]:
+        """Return Swim with its k."""
+        return SWIM, (self.k,)
 
 
 @register(

@@ -5,6 +5,8 @@ import math
 from torch import Tensor
 
 from rl_acts._base import Activation, widened
+from rl_acts._fused import Form
+from rl_acts._fused_forms import SWIM
 from rl_acts._info import UNBOUNDED, Parameter, Real
 from rl_acts._registry import register
 from rl_acts.families.swim import swim
@@ -31,6 +33,10 @@ class PFLU(Activation):
     def forward(self, x: Tensor) -> Tensor:
         """Map pre-activations of any shape to the same shape; half-precision ones are computed in float32."""
         return swim(x, 1.0)
+
+    def constant_form(self) -> tuple[Form, tuple[float, ...]]:
+        """Return Swim with k = 1."""
+        return SWIM, (1.0,)
 
 
 @register(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from rl_acts._base import PER, Activation, LearnableActivation
-from rl_acts._fused import fused
+from rl_acts._fused import Form, fused
 from rl_acts._fused_forms import ULU as ULU_FORM
 from rl_acts._info import Parameter, Real
 from rl_acts._registry import register
@@ -65,6 +65,10 @@ class ULU(Activation):
     def forward(self, x: Tensor) -> Tensor:
         """Map pre-activations of any shape to the same shape."""
         return ulu(x, self.a1, self.a2)
+
+    def constant_form(self) -> tuple[Form, tuple[float, ...]]:
+        """Return ULU with its a1 and a2."""
+        return ULU_FORM, (self.a1, self.a2)
 
 
 @register(

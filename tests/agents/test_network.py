@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import rl_acts
+from agents import lifting
 from agents.network import PopulationNetwork
 
 
@@ -49,6 +50,33 @@ def test_only_the_first_network_is_touched() -> None:
     gradient = torch.autograd.grad(network(torch.randn(2, 4, 5), first=True).sum(), network.parameters()[0])[0]
     assert float(gradient[0::2].abs().sum()) > 0
     assert float(gradient[1::2].abs().sum()) == 0
+
+
+@pytest.mark.skipif(rl_acts.native_kernels() == "none", reason="no native kernels here")
+def test_constant_activations_are_written_over_their_pre_activations(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, x = build(["swim", "swish", "relu"], 2, plain=False), torch.randn(3, 4, 5)
+
+    def results() -> list[Tensor]:
+        with torch.no_grad():
+            unrecorded = network(x)
+        value = network(x)
+        return [unrecorded, value.detach(), *torch.autograd.grad(value.square().sum(), network.parameters())]
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("by the general way")
+
+    usual = results()
+    with monkeypatch.context() as patched:
+        for general in ("_call", "_recorded"):
+            patched.setattr(lifting, general, refuse)
+        in_place = results()
+    assert all(map(torch.equal, usual, in_place))
+    for group in network.groups:
+        monkeypatch.setattr(group, "_in_place", [None, None])
+    by_modules = results()
+    assert torch.equal(by_modules[0], in_place[0])
+    for ours, theirs in zip(in_place, by_modules, strict=True):
+        torch.testing.assert_close(ours, theirs)
 
 
 class Twice(nn.ReLU):

@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import rl_acts
 from rl_acts import _kernels
+from rl_acts._base import Activation
 from rl_acts._fused import Form, _FixedByKernel, _LearntByKernel, fused
 from rl_acts._fused_forms import CRRELU, SWIM, SWISH, SWISH_LEARNT, ULU, XIELU
 from rl_acts._kernels import Kernels, kernels
@@ -319,6 +320,56 @@ def test_the_context_does_without_them_and_counts() -> None:
         assert not taken(fused(SWIM, x.double(), 0.7))
         assert kernels.spared == 1
     assert taken(fused(SWIM, x, 0.7))
+
+
+IN_PLACE = ["swim(k=0.7)", "pflu", "swish", "swish(beta=1.5)", "gelu_quick", "ulu", "crrelu_fixed(eps=-0.3)"]
+
+
+@needs_kernels
+@pytest.mark.parametrize("spec", IN_PLACE)
+def test_in_place_is_what_the_module_computes(spec: str) -> None:
+    module = rl_acts.make(spec)
+    way = rl_acts.in_place(module)
+    assert way is not None
+    z = batch(33, 7).requires_grad_()
+    value = module(z)
+    (slope,) = torch.autograd.grad(value.sum(), z)
+    own = z.detach().clone()
+    assert way.takes(own)
+    assert way.value(own) is own
+    assert torch.equal(own, value)
+    own = z.detach().clone()
+    found, slope_there = way.value_and_slope(own)
+    assert slope_there is own
+    assert torch.equal(found, value)
+    assert torch.equal(slope_there, slope)
+    assert not way.takes(own.T)
+    with kernels:
+        assert not way.takes(own)
+
+
+def test_what_cannot_be_done_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Doubled(rl_acts.Swim):
+        def forward(self, x: Tensor) -> Tensor:
+            return 2.0 * super().forward(x)
+
+    for module in (rl_acts.make("swim_learnable"), rl_acts.make("tanh"), nn.SiLU(), Doubled()):
+        assert rl_acts.in_place(module) is None
+    monkeypatch.setattr(kernels, "instruction_set", None)
+    assert rl_acts.in_place(rl_acts.Swim()) is None
+
+
+@pytest.mark.parametrize("name", rl_acts.names())
+def test_a_constant_form_is_the_function(name: str) -> None:
+    module = rl_acts.make(name, 8)
+    found = module.constant_form() if isinstance(module, Activation) else None
+    if found is None:
+        # Those that a population would be slower without.
+        assert name not in {rl_acts.parse(spec).name for spec in IN_PLACE}
+        return
+    form, numbers = found
+    x = batch(4, 8).double()
+    torch.testing.assert_close(form.expression(x, *numbers), module(x))
 
 
 def names_of_versions(**environment: str) -> str:
