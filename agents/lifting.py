@@ -96,6 +96,8 @@ class ActivationGroup:
             if in_place is not None and in_place.takes(z):
                 return in_place.value(z)
             return z.relu_() if is_relu(module) else _call(module, z)
+        if self.flat is not None and self._takes_stack(layer, z):
+            return self._called(layer, z, self.flat.detach()[self._rows(networks)])
         values = [_call(self.modules(network)[layer], z[row]) for row, network in enumerate(networks)]
         return values[0].unsqueeze(0) if len(values) == 1 else torch.stack(values)
 
@@ -118,6 +120,8 @@ class ActivationGroup:
                 value, slope = in_place.value_and_slope(z)
                 return value, lambda gradient: gradient.mul_(slope)
             return _relu(z) if is_relu(module) else _recorded(module, z)
+        if form is None and self.flat is not None and self._takes_stack(layer, z):
+            return self._stack_recorded(layer, z, self.flat.detach()[self._rows(networks)], networks, learn=learn)
         if form is None or uniforms is None:
             parts = [self._recorded_one(layer, z[row], network, learn=learn) for row, network in enumerate(networks)]
         else:
@@ -133,6 +137,37 @@ class ActivationGroup:
         return torch.stack([value for value, _ in parts]), lambda gradient: torch.stack(
             [back(part) for back, part in zip(ways, gradient, strict=True)]
         )
+
+    def _rows(self, networks: range) -> slice:
+        return slice(networks.start - self.start, networks.stop - self.start, networks.step)
+
+    def _takes_stack(self, layer: int, z: Tensor) -> bool:
+        return rl_acts.takes_stack(self._stacks[0][layer], z)
+
+    def _called(self, layer: int, z: Tensor, flat: Tensor) -> Tensor:
+        """Return the activations of all networks by one call.
+
+        Each network's learnt values stay apart from the next one's in memory. So PyTorch maps them (by softplus, ...)
+        network by network, and a number's place among them decides no bit.
+        """
+        given = {place.name: place.view(flat).view(len(flat), 1, -1) for place in self._places[layer]}
+        return torch.as_tensor(torch.func.functional_call(self._stacks[0][layer], given, (z,)))
+
+    def _stack_recorded(
+        self, layer: int, z: Tensor, flat: Tensor, networks: range, *, learn: bool
+    ) -> tuple[Tensor, Backward]:
+        leaf, flat = z.detach().requires_grad_(), flat.requires_grad_(learn)
+        with torch.enable_grad():
+            value = self._called(layer, leaf, flat)
+
+        def back(gradient: Tensor) -> Tensor:
+            before, *of_learnt = torch.autograd.grad(value, (leaf, flat) if learn else (leaf,), gradient)
+            for part in of_learnt:
+                if self.gradient is not None:
+                    self.gradient[self._rows(networks)].add_(part)
+            return before
+
+        return value.detach(), back
 
     def _drawn(self, layer: int, uniforms: Uniforms) -> Tensor | None:
         return dict(zip(self.noisy, uniforms, strict=True)).get(layer)

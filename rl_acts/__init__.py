@@ -15,10 +15,10 @@ from rl_acts._character import Character, character, init_gain
 from rl_acts._eafo import EAFOCorrection, eafo_correction
 from rl_acts._extremes import Extreme
 from rl_acts._fit import RationalFit, fit_rational
-from rl_acts._in_place import InPlace, in_place
 from rl_acts._info import FAMILIES, ActivationInfo, Choice, Family, Flag, Function, Parameter, Real, Several, Whole
 from rl_acts._kernels import native_kernels
 from rl_acts._mlp import check, mlp
+from rl_acts._populations import InPlace, in_place, takes_stack
 from rl_acts._registry import info, make, names, parse, register, unregister
 from rl_acts._remez import PolynomialFit, fit_polynomial
 from rl_acts._spec import ActivationSpec, Spec
@@ -180,5 +180,6 @@ __all__ = [
     "native_kernels",
     "parse",
     "register",
+    "takes_stack",
     "unregister",
 ]

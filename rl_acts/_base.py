@@ -104,6 +104,10 @@ class LearnableActivation(Activation):
         elif features is not None:
             needed_width(type(self).__name__, "", features)
 
+    def stacked_form(self) -> Form | None:
+        """Return the fused form whose parameters the learnt values are, each mapped by itself; None if it is none."""
+        return None
+
     def new_parameter(self, value: float) -> nn.Parameter:
         """Return a parameter filled with `value`: shape ``()``, or ``(features,)`` if ``per="unit"``."""
         return nn.Parameter(torch.full(() if self.features is None else (self.features,), value))

@@ -267,9 +267,9 @@ def _reduced(product: Tensor, parameter: Tensor) -> Tensor:
     return product.sum() if parameter.dim() == 0 else product.sum_to_size(parameter.shape)
 
 
-def _reduced_to(by_column: Tensor, parameter: Tensor) -> Tensor:
-    """Return the gradient of a parameter that was one number where others were arrays as one number."""
-    return by_column if by_column.shape == parameter.shape else by_column.sum()
+def _reduced_to(total: Tensor, parameter: Tensor) -> Tensor:
+    """Return the gradient of a parameter that has fewer numbers than another of the same call."""
+    return total if total.shape == parameter.shape else _reduced(total, parameter)
 
 
 def _differentiable(

@@ -164,6 +164,7 @@ INLINE double total(float *products) {
 /* What follows is for any function with count parameters, at most MOST, on x of shape (rows, cols). Each parameter is
  * one number or, by column, an array of cols numbers. Where it is inlined all but pointers and sizes is known. */
 #define MOST 3
+#define AT(pointer, offset) ((pointer) ? (pointer) + (offset) : 0)
 typedef float function(float x, const float *p);
 typedef void derivatives(float x, const float *p, float *slopes);
 
@@ -241,9 +242,10 @@ INLINE void pull_by_column(derivatives *f, int count, int summed, const float *g
     }
 }
 
-/* fixed: y = f(x) and, unless s is null, s = f'(x), with constants.
- * value: y = f(x) with learnt parameters.
- * pull: gx = g df/dx and, where the pointers are not null, the sums of g df/dp. */
+/* fixed: y = f(x) and, unless s is null, s = f'(x), with constants, for n numbers.
+ * value: y = f(x) with learnt parameters, for x of shape (groups, rows, cols). Each group has its own ones: a number
+ *     each or, by column, cols numbers each.
+ * pull: gx = g df/dx and, where the pointers are not null, the sums of g df/dp over what shares a number. */
 #define KERNEL(name, count)                                                                                            \
     EXPORT void JOIN(name##_fixed_, ISA)(const float *x, float *y, float *s, int64_t n, float p0, float p1,            \
                                          float p2) {                                                                   \
@@ -251,22 +253,29 @@ INLINE void pull_by_column(derivatives *f, int count, int summed, const float *g
         if (s) value_and_slope_of(name##_value, name##_slopes, x, y, s, n, p);                                         \
         else value_of(name##_value, count, 0, x, y, n, given);                                                         \
     }                                                                                                                  \
-    EXPORT void JOIN(name##_value_, ISA)(const float *x, float *y, int64_t rows, int64_t cols, int by_column,          \
-                                         const float *p0, const float *p1, const float *p2) {                          \
-        const float *given[MOST] = {p0, p1, p2};                                                                       \
-        if (!by_column) value_of(name##_value, count, 0, x, y, rows * cols, given);                                    \
-        for (int64_t r = 0; r < rows && by_column; r++)                                                                \
-            value_of(name##_value, count, 1, x + r * cols, y + r * cols, cols, given);                                 \
+    EXPORT void JOIN(name##_value_, ISA)(const float *x, float *y, int64_t groups, int64_t rows, int64_t cols,         \
+                                         int by_column, const float *p0, const float *p1, const float *p2) {           \
+        int64_t step = by_column ? cols : 1;                                                                           \
+        for (int64_t k = 0; k < groups; k++, x += rows * cols, y += rows * cols) {                                     \
+            const float *given[MOST] = {AT(p0, k * step), AT(p1, k * step), AT(p2, k * step)};                         \
+            if (!by_column) value_of(name##_value, count, 0, x, y, rows * cols, given);                                \
+            for (int64_t r = 0; r < rows && by_column; r++)                                                            \
+                value_of(name##_value, count, 1, x + r * cols, y + r * cols, cols, given);                             \
+        }                                                                                                              \
     }                                                                                                                  \
-    EXPORT void JOIN(name##_pull_, ISA)(const float *g, const float *x, float *gx, int64_t rows, int64_t cols,         \
-                                        int by_column, const float *p0, const float *p1, const float *p2, float *g0,   \
-                                        float *g1, float *g2) {                                                        \
-        const float *given[MOST] = {p0, p1, p2};                                                                       \
-        float *gp[MOST] = {g0, g1, g2};                                                                                \
-        if (by_column && (g0 || g1 || g2)) pull_by_column(name##_slopes, count, 1, g, x, gx, rows, cols, given, gp);   \
-        else if (by_column) pull_by_column(name##_slopes, count, 0, g, x, gx, rows, cols, given, gp);                  \
-        else if (g0 || g1 || g2) pull_shared(name##_slopes, count, 1, g, x, gx, rows * cols, given, gp);               \
-        else pull_shared(name##_slopes, count, 0, g, x, gx, rows * cols, given, gp);                                   \
+    EXPORT void JOIN(name##_pull_, ISA)(const float *g, const float *x, float *gx, int64_t groups, int64_t rows,       \
+                                        int64_t cols, int by_column, const float *p0, const float *p1,                 \
+                                        const float *p2, float *g0, float *g1, float *g2) {                            \
+        int64_t step = by_column ? cols : 1, size = rows * cols;                                                       \
+        int summed = g0 || g1 || g2;                                                                                   \
+        for (int64_t k = 0; k < groups; k++, g += size, x += size, gx += size) {                                       \
+            const float *given[MOST] = {AT(p0, k * step), AT(p1, k * step), AT(p2, k * step)};                         \
+            float *gp[MOST] = {AT(g0, k * step), AT(g1, k * step), AT(g2, k * step)};                                  \
+            if (by_column && summed) pull_by_column(name##_slopes, count, 1, g, x, gx, rows, cols, given, gp);         \
+            else if (by_column) pull_by_column(name##_slopes, count, 0, g, x, gx, rows, cols, given, gp);              \
+            else if (summed) pull_shared(name##_slopes, count, 1, g, x, gx, size, given, gp);                          \
+            else pull_shared(name##_slopes, count, 0, g, x, gx, size, given, gp);                                      \
+        }                                                                                                              \
     }
 
 /* What it was built from. */

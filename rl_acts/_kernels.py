@@ -26,8 +26,8 @@ _NAMES = ("swim", "swish", "ulu", "crrelu", "xielu")
 _MOST = 3
 
 _TENSOR, _SIZE = ctypes.c_void_p, ctypes.c_int64
-# Rows, columns, whether parameters are by column.
-_SHAPE = (_SIZE, _SIZE, ctypes.c_int)
+# Groups, rows, columns, whether parameters are by column.
+_SHAPE = (_SIZE, _SIZE, _SIZE, ctypes.c_int)
 _NO_MORE_NUMBERS = (0.0,) * _MOST
 
 # By PyTorch's name of what this processor can do; others have the one that every processor of their kind has.
@@ -147,30 +147,23 @@ class Kernels:
     def value(self, name: str, x: Tensor, parameters: Sequence[float | Tensor]) -> Tensor:
         """Return f(x, *parameters), one of them a tensor at least."""
         value = torch.empty_like(x)
-        rows, columns, given = _layout(x, parameters)
-        self._kernels[name].value(x.data_ptr(), value.data_ptr(), rows, columns or 1, columns, *_pointers(given))
+        shape, given = _layout(x, parameters)
+        self._kernels[name].value(x.data_ptr(), value.data_ptr(), *shape, *_pointers(given))
         return value
 
     def pull(
         self, name: str, gradient: Tensor, x: Tensor, parameters: Sequence[float | Tensor], wanted: Sequence[bool]
     ) -> list[Tensor | None]:
-        """Return the gradients with respect to x and to each parameter that is wanted, ``()`` or ``(features,)``.
+        """Return the gradients with respect to x and to each parameter that is wanted.
 
-        `wanted` tells for each parameter whether it is.
+        `wanted` tells for each parameter whether it is. All have the shape of the largest parameter.
         """
         gradient = gradient.contiguous()
         by_x = torch.empty_like(x)
-        rows, columns, given = _layout(x, parameters)
+        shape, given = _layout(x, parameters)
         sums = [torch.empty_like(parameter) if need else None for parameter, need in zip(given, wanted, strict=True)]
         self._kernels[name].pull(
-            gradient.data_ptr(),
-            x.data_ptr(),
-            by_x.data_ptr(),
-            rows,
-            columns or 1,
-            columns,
-            *_pointers(given),
-            *_pointers(sums),
+            gradient.data_ptr(), x.data_ptr(), by_x.data_ptr(), *shape, *_pointers(given), *_pointers(sums)
         )
         return [by_x, *sums]
 
@@ -197,21 +190,32 @@ def _takes(parameter: float | Tensor, x: Tensor) -> bool:
         return -_LARGEST_NUMBER <= parameter <= _LARGEST_NUMBER
     if parameter.dtype is not torch.float32 or not parameter.is_cpu or type(parameter) not in _PLAIN_TYPES:
         return False
-    return parameter.dim() == 0 or (parameter.shape == x.shape[-1:] and parameter.is_contiguous())
+    shape = parameter.shape
+    if not shape:
+        return True
+    return shape == x.shape[-1:] or (len(shape) == x.dim() == 3 and _stacks(shape, x.shape))
 
 
-def _layout(x: Tensor, parameters: Sequence[float | Tensor]) -> tuple[int, int, list[Tensor]]:
-    """Return the rows, the columns (0 if every parameter is one number) and the parameters as tensors."""
-    for parameter in parameters:
-        if isinstance(parameter, Tensor) and parameter.dim():
-            columns = x.shape[-1]
-            return x.numel() // columns, columns, [_column(each, columns) for each in parameters]
-    return x.numel(), 0, [each if isinstance(each, Tensor) else _constant(each) for each in parameters]
+def _stacks(shape: torch.Size, of_x: torch.Size) -> bool:
+    """Tell whether parameters of this shape are those of groups, a number or a number for each column."""
+    return shape[0] == of_x[0] and shape[1] == 1 and shape[2] in (1, of_x[2])
 
 
-def _column(parameter: float | Tensor, columns: int) -> Tensor:
-    tensor = parameter if isinstance(parameter, Tensor) else _constant(parameter)
-    return tensor if tensor.dim() else tensor.detach().expand(columns).contiguous()
+def _layout(x: Tensor, parameters: Sequence[float | Tensor]) -> tuple[tuple[int, int, int, bool], list[Tensor]]:
+    """Return the groups, rows, columns and whether parameters are by column, and the parameters, all of one shape."""
+    given = [each if isinstance(each, Tensor) else _constant(each) for each in parameters]
+    shape = given[0].shape
+    if any([each.shape != shape for each in given]):  # noqa: C419 - a generator costs more
+        shape = torch.broadcast_tensors(*given)[0].shape  # type: ignore[no-untyped-call]
+        given = [each.detach().expand(shape) for each in given]
+    given = [each.contiguous() for each in given]
+    size = x.numel()
+    if not shape:
+        return (1, size, 1, False), given
+    if len(shape) == 1:
+        return (1, size // shape[0], shape[0], True), given
+    groups, _, columns = shape
+    return (groups, size // (groups * columns), columns, columns > 1), given
 
 
 @lru_cache(maxsize=1024)

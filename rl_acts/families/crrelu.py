@@ -63,6 +63,10 @@ class CRReLU(LearnableActivation):
         """Map pre-activations ``(..., features)`` to the same shape."""
         return crrelu(x, self.eps)
 
+    def stacked_form(self) -> Form:
+        """Return the form."""
+        return CRRELU
+
 
 @register(
     "crrelu_fixed",

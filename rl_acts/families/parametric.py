@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rl_acts._base import PER, LearnableActivation, inverse_softplus
-from rl_acts._fused import fused
+from rl_acts._fused import Form, fused
 from rl_acts._fused_forms import SWISH_LEARNT
 from rl_acts._info import UNBOUNDED, Flag, Parameter, Real
 from rl_acts._registry import register
@@ -100,3 +100,7 @@ class SwishLearnable(LearnableActivation):
     def forward(self, x: Tensor) -> Tensor:
         """Map pre-activations ``(..., features)`` to the same shape."""
         return fused(SWISH_LEARNT, x, self.beta)
+
+    def stacked_form(self) -> Form:
+        """Return the form."""
+        return SWISH_LEARNT

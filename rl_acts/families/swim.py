@@ -115,3 +115,7 @@ class SwimLearnable(LearnableActivation):
     def forward(self, x: Tensor) -> Tensor:
         """Map pre-activations ``(..., features)`` to the same shape."""
         return swim(x, self.k)
+
+    def stacked_form(self) -> Form:
+        """Return the form."""
+        return SWIM

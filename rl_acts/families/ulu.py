@@ -123,6 +123,10 @@ class AULU(LearnableActivation):
         """Map pre-activations ``(..., features)`` to the same shape."""
         return ulu(x, self.b1.square(), self.b2.square())
 
+    def stacked_form(self) -> Form:
+        """Return the form."""
+        return ULU_FORM
+
 
 class AULUAsymmetry(NamedTuple):
     """What `aulu_asymmetry` returns.

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rl_acts._base import PER, LearnableActivation, inverse_softplus, widened
-from rl_acts._fused import fused
+from rl_acts._fused import Form, fused
 from rl_acts._fused_forms import XIELU as XIELU_FORM
 from rl_acts._info import Flag, Parameter, Real
 from rl_acts._registry import register
@@ -127,3 +127,7 @@ class XIELU(LearnableActivation):
     def forward(self, x: Tensor) -> Tensor:
         """Map pre-activations ``(..., features)`` to the same shape."""
         return xielu(x, self.alpha_p, self.alpha_n, self.beta, self.eps)
+
+    def stacked_form(self) -> Form | None:
+        """Return the form, which the smoothing that eps stands for has not."""
+        return XIELU_FORM if self.eps == 0.0 else None

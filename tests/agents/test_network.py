@@ -79,6 +79,40 @@ def test_constant_activations_are_written_over_their_pre_activations(monkeypatch
         torch.testing.assert_close(ours, theirs)
 
 
+LEARNT = ("swim_learnable", "swim_learnable(per=unit)", "swim_learnable(per=net)", "swish_learnable", "aulu", "xielu")
+
+
+@pytest.mark.skipif(rl_acts.native_kernels() == "none", reason="no native kernels here")
+@pytest.mark.parametrize("spec", LEARNT)
+@pytest.mark.parametrize("first", [False, True])
+def test_learnt_activations_of_several_networks_are_one_call(
+    spec: str, first: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # More networks than a vector has numbers, so that some would be computed as what is left over behind one.
+    network = build(["relu", *[spec] * 19], 2, plain=False)
+    x = torch.randn(20, 4, 5)
+    with torch.no_grad():
+        for leaf in network.parameters()[1:]:
+            leaf.add_(0.1 * torch.randn(leaf.shape))
+
+    def results() -> list[Tensor]:
+        with torch.no_grad():
+            unrecorded = network(x, first=first)
+        value = network(x, first=first)
+        part = x.clone().requires_grad_()
+        frozen = network(part, first=first, learn=False)
+        gradients = torch.autograd.grad(value.square().sum(), network.parameters())
+        return [unrecorded, value.detach(), *gradients, *torch.autograd.grad(frozen.square().sum(), part)]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(lifting.ActivationGroup, "_recorded_one", None)
+        by_one_call = results()
+    monkeypatch.setattr(rl_acts, "takes_stack", lambda *_: False)
+    one_by_one = results()
+    assert len(by_one_call) == 5
+    assert all(map(torch.equal, by_one_call, one_by_one))
+
+
 class Twice(nn.ReLU):
     def forward(self, x: Tensor) -> Tensor:
         return 2 * super().forward(x)

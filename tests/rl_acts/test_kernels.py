@@ -269,6 +269,7 @@ def test_what_a_kernel_cannot_take_goes_by_passes() -> None:
         (x.T, (0.7,)),
         (x.detach().as_subclass(Marked).requires_grad_(), (0.7,)),
         (x, (torch.full((9, 1), 0.7),)),
+        (x[None], (torch.full((1, 9, 1), 0.7),)),
         (x, (torch.full((5,), 0.7, dtype=torch.float64),)),
         (x, (torch.tensor(0.7).as_subclass(Marked),)),
         (x, (1e38,)),
@@ -320,6 +321,57 @@ def test_the_context_does_without_them_and_counts() -> None:
         assert not taken(fused(SWIM, x.double(), 0.7))
         assert kernels.spared == 1
     assert taken(fused(SWIM, x, 0.7))
+
+
+STACKED = ["swim_learnable", "swish_learnable(beta=1.5)", "swish_learnable(positive=true)", "crrelu", "aulu", "xielu"]
+STACKED += ["xielu(train_beta=true)"]
+
+
+@needs_kernels
+@pytest.mark.parametrize("per", ["layer", "unit"])
+@pytest.mark.parametrize("spec", STACKED)
+def test_one_call_serves_several_networks(spec: str, per: str) -> None:
+    parsed = rl_acts.parse(spec)
+    modules = [rl_acts.make({"name": parsed.name, **parsed.arguments, "per": per}, 7) for _ in range(5)]
+    names = [name for name, _ in modules[0].named_parameters()]
+    # Apart in memory, as a population has them.
+    arrays = {name: torch.empty(5, 16)[:, : modules[0].get_parameter(name).numel()] for name in names}
+    generator = torch.Generator().manual_seed(2)
+    for row, module in enumerate(modules):
+        for name in names:
+            parameter = module.get_parameter(name)
+            with torch.no_grad():
+                parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
+            arrays[name][row] = parameter.detach().reshape(-1)
+    z, gradient = batch(5 * 9, 7).view(5, 9, 7), batch(5 * 9, 7, seed=1).view(5, 9, 7)
+    assert rl_acts.takes_stack(modules[0], z)
+    given = {name: array.view(5, 1, -1).requires_grad_() for name, array in arrays.items()}
+    leaf = z.clone().requires_grad_()
+    value = torch.func.functional_call(modules[0], given, (leaf,))
+    found = torch.autograd.grad(value, [leaf, *given.values()], gradient)
+    for row, module in enumerate(modules):
+        own = z[row].clone().requires_grad_()
+        expected = module(own)
+        assert torch.equal(value[row], expected)
+        gradients = torch.autograd.grad(expected, [own, *module.parameters()], gradient[row])
+        for ours, theirs in zip(found, gradients, strict=True):
+            assert torch.equal(ours[row].reshape(theirs.shape), theirs)
+
+
+def test_what_one_call_cannot_serve() -> None:
+    class Doubled(rl_acts.SwimLearnable):
+        def forward(self, x: Tensor) -> Tensor:
+            return 2.0 * super().forward(x)
+
+    z = torch.zeros(2, 3, 4)
+    for module in (rl_acts.make("rational"), rl_acts.make("swim"), nn.PReLU(), Doubled(), rl_acts.XIELU(eps=-1e-6)):
+        assert not rl_acts.takes_stack(module, z)
+    learnt_one = rl_acts.make("swim_learnable")
+    assert rl_acts.takes_stack(learnt_one, z) is (kernels.instruction_set is not None)
+    assert not rl_acts.takes_stack(learnt_one, z[0])
+    assert not rl_acts.takes_stack(learnt_one, z.double())
+    with kernels:
+        assert not rl_acts.takes_stack(learnt_one, z)
 
 
 IN_PLACE = ["swim(k=0.7)", "pflu", "swish", "swish(beta=1.5)", "gelu_quick", "ulu", "crrelu_fixed(eps=-0.3)"]

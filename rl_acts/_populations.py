@@ -1,10 +1,10 @@
-"""Activations written over their pre-activations, for trainers that walk back through a network by themselves."""
+"""What trainers of several networks at once can do with an activation besides calling it for each."""
 
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from rl_acts._base import Activation
+from rl_acts._base import Activation, LearnableActivation
 from rl_acts._kernels import kernels
 
 
@@ -46,3 +46,20 @@ def in_place(module: nn.Module) -> InPlace | None:
         return None
     form, numbers = found
     return None if form.kernel is None else InPlace(form.kernel, numbers)
+
+
+def takes_stack(module: nn.Module, z: Tensor) -> bool:
+    """Tell whether one call can serve several networks that have activations of this kind.
+
+    If so, `torch.func.functional_call` with each learnt value as an array ``(n, 1, 1)``, or ``(n, 1, features)`` if it
+    is one of units, maps `z` to what the n modules would return, to the bit, and so do its gradients: by the class's
+    native kernel. A class derived from one of the library's cannot unless it has a `stacked_form` of its own.
+
+    Args:
+        module: One of the networks'.
+        z: Pre-activations of all, ``(n, batch, features)``.
+    """
+    if not isinstance(module, LearnableActivation) or "stacked_form" not in vars(type(module)) or z.dim() != 3:
+        return False
+    form = module.stacked_form()
+    return form is not None and form.kernel is not None and kernels.take(form.kernel, z, ())
