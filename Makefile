@@ -61,4 +61,4 @@ wheel: $(READY) ## build the wheel and look inside
 	$(BIN)/python -m zipfile --list dist/*.whl
 
 clean: ## remove .venv, caches and built files (runs/ and results/ stay)
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf rl_acts/libkernels.* $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,5 +1,6 @@
 """Builds the native kernels into the package where there is a C compiler; without one the package is pure Python."""
 
+import ctypes
 import hashlib
 import os
 import platform
@@ -7,6 +8,7 @@ import shlex
 import subprocess
 import sysconfig
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +33,10 @@ class KernelHook(BuildHookInterface):
         root = Path(self.root)
         try:
             _build(root)
-        except (OSError, subprocess.CalledProcessError) as error:
-            (root / _LIBRARY).unlink(missing_ok=True)
+        except (OSError, ValueError, subprocess.CalledProcessError) as error:
+            # One of an earlier build; where it cannot be removed, the package will refuse it.
+            with suppress(OSError):
+                (root / _LIBRARY).unlink(missing_ok=True)
             said = getattr(error, "stderr", None) or str(error)
             self.app.display_warning(f"rl_acts: built without native kernels, {said.strip()}")
             return
@@ -44,6 +48,13 @@ class KernelHook(BuildHookInterface):
 
 
 def _build(root: Path) -> None:
+    """Put the library into the package, whole or not at all.
+
+    Raises:
+        OSError: There is no compiler, its result cannot be loaded here, or the package's folder cannot be written.
+        ValueError: CC is no command.
+        subprocess.CalledProcessError: The compiler refuses.
+    """
     compiler = shlex.split(os.environ.get("CC", "cc"))
     digest = hashlib.sha256((root / _SOURCE).read_bytes()).hexdigest()
     sets = _X86 if platform.machine() in ("x86_64", "AMD64") else {"default": ""}
@@ -53,12 +64,13 @@ def _build(root: Path) -> None:
             # The digest stands in one of the objects.
             source = () if objects else (f'-DSOURCE="{digest}"',)
             objects.append(str(Path(folder, f"{name}.o")))
-            _run([*compiler, *shlex.split(_FLAGS), *flags.split(), f"-DISA={name}", *source, "-c", "-o", objects[-1],
-                  str(root / _SOURCE)])  # fmt: skip
+            given = [*shlex.split(_FLAGS), *flags.split(), f"-DISA={name}", *source]
+            _run([*compiler, *given, "-c", "-o", objects[-1], str(root / _SOURCE)])
         library = Path(folder, "kernels.so")
         _run([*compiler, "-shared", "-o", str(library), *objects])
-        # Whole or not at all: somebody may be loading the one before.
-        arriving = (root / _LIBRARY).with_suffix(".arriving")
+        ctypes.CDLL(str(library))
+        # Somebody may be loading the one before, or building too.
+        arriving = (root / _LIBRARY).with_suffix(f".{os.getpid()}")
         arriving.write_bytes(library.read_bytes())
         arriving.replace(root / _LIBRARY)
 

@@ -51,6 +51,8 @@ class ActivationGroup:
         self.shared = total == 0 and not self.buffers.tensors and all(map(acts_on_numbers, stacks[0]))
         self._stacks = [list(stack) for stack in (stacks[:1] if self.shared else stacks)]
         self._in_place = [rl_acts.in_place(module) for module in stacks[0]]
+        # Frozen values are not in the stack.
+        self._all_learnt = [all(value.requires_grad for value in module.parameters()) for module in stacks[0]]
         self.flat: Tensor | None = None
         self.gradient: Tensor | None = None
         if total:
@@ -142,7 +144,7 @@ class ActivationGroup:
         return slice(networks.start - self.start, networks.stop - self.start, networks.step)
 
     def _takes_stack(self, layer: int, z: Tensor) -> bool:
-        return rl_acts.takes_stack(self._stacks[0][layer], z)
+        return self._all_learnt[layer] and rl_acts.takes_stack(self._stacks[0][layer], z)
 
     def _called(self, layer: int, z: Tensor, flat: Tensor) -> Tensor:
         """Return the activations of all networks by one call.

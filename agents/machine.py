@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -19,16 +20,25 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of everything that can change a number."""
+def versions(device: torch.device | None = None) -> dict[str, str]:
+    """Return the versions of everything that can change a number on a device, by default the CPU."""
+    on_gpu = device is not None and device.type != "cpu"
     libraries = ("torch", "numpy", "mujoco", "gymnasium", "stable-baselines3")
     return {
         "python": platform.python_version(),
         **{name: version(name) for name in libraries},
         # A checkout need not be installed, so the version comes from the package itself.
         "rl_acts": rl_acts.__version__,
-        "native_kernels": rl_acts.native_kernels(),
+        "native_kernels": "none" if on_gpu else rl_acts.native_kernels(),
     }
+
+
+def recorded_kernels(recorded: Mapping[str, str]) -> str | None:
+    """Return the native kernels that a record of versions speaks of.
+
+    Ours from before there were any had none; None if the record is not ours.
+    """
+    return recorded.get("native_kernels", "none" if "rl_acts" in recorded else None)
 
 
 def hardware(device: torch.device, threads: int) -> dict[str, Any]:

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 import rl_acts
 from agents.checkpoint import CheckpointError
 from agents.executor import Learner
 from agents.learner import Member
-from agents.machine import versions
+from agents.machine import recorded_kernels, versions
 
 if TYPE_CHECKING:
     from agents.population import Population
@@ -41,7 +42,7 @@ def facts_of(population: "Population") -> dict[str, Any]:
         "diagnostics": list(population.diagnostics.settings),
         "diverged": {str(run): cause for run, cause in population.diverged.items()},
         "clock": population.clock.seconds(),
-        "versions": versions(),
+        "versions": versions(population.device),
     }
 
 
@@ -90,7 +91,8 @@ def check_place(folder: Path, manifest: Mapping[str, Any], device: str) -> None:
         raise CheckpointError(
             f"the checkpoint in {folder} was made on {manifest['device']}; training cannot go on as it was on {device}."
         )
-    here, then = versions(), manifest["versions"]
+    here, then = versions(torch.device(device)), manifest["versions"]
+    then = {**then, "native_kernels": recorded_kernels(then)}
     others = [f"{name} {then.get(name)} (here {here[name]})" for name in _LIBRARIES if then.get(name) != here[name]]
     if others:
         raise CheckpointError(

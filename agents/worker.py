@@ -226,7 +226,7 @@ def _begin(
         "resumed_from": None,
         "started": now(),
         "finished": None,
-        "versions": versions(),
+        "versions": versions(resolve_device(config.device)),
         "hardware": hardware(resolve_device(config.device), config.threads),
         "command": found.get("command") or shlex.join(["python", "-m", "agents", *sys.argv[1:]]),
         "workers": found.get("workers", 1),

@@ -1,12 +1,12 @@
 """What finished runs left on the disk: whether it is all there, and with which libraries it was made."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from agents.files import read_json
-from agents.machine import versions
+from agents.machine import recorded_kernels, versions
 from agents.policy_file import MANIFEST_FILE, WEIGHTS_FILE
 from agents.run_folder import EVALUATIONS_FILE, FINAL_STATES, RUN_FILE, run_path
 from experiments.cohorts import has_checkpoint
@@ -56,10 +56,10 @@ def check_versions(folder: Path, entries: Iterable[Entry], wanted: Collection[Ke
     begun = [entry for entry in entries if has_checkpoint(folder, entry)]
     here, others = versions(), defaultdict(set)
     for entry in (*finished, *begun):
-        recorded = (_record(folder / run_path(*entry.key)) or {}).get("versions") or {}
+        recorded = _versions(_record(folder / run_path(*entry.key)) or {})
         for name in _LIBRARIES:
             if recorded.get(name, here[name]) != here[name]:
-                others[name].add(str(recorded[name]))
+                others[name].add(recorded[name])
     if others:
         old = " and ".join(f"{name} {', '.join(sorted(found))} (here {here[name]})" for name, found in others.items())
         which = "finished" if finished else "begun"
@@ -67,6 +67,16 @@ def check_versions(folder: Path, entries: Iterable[Entry], wanted: Collection[Ke
             f"the {which} runs in {folder} were made with {old}; results of different versions are never mixed. "
             "Give another folder with --out, or run in the old environment."
         )
+
+
+def _versions(record: Mapping[str, Any]) -> dict[str, str]:
+    found, hardware = {**(record.get("versions") or {})}, record.get("hardware") or {}
+    found.pop("native_kernels", None)
+    kernels = recorded_kernels(record.get("versions") or {})
+    # On a GPU they take no part.
+    if kernels is not None and hardware.get("device") == hardware.get("cpu"):
+        found["native_kernels"] = kernels
+    return {name: str(value) for name, value in found.items()}
 
 
 def _record(run: Path) -> dict[str, Any] | None:

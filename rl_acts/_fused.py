@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from rl_acts._kernels import kernels
+from rl_acts._kernels import can_be_read, kernels
 
 # A constant of the constructor, or a learnt value that broadcasts against the pre-activations.
 Number: TypeAlias = float | Tensor
@@ -91,22 +91,30 @@ def fused(form: Form, x: Tensor, *parameters: Number) -> Tensor:
     if _only_expression_will_do():
         return form.expression(x, *parameters)
     if plainly.active:
-        plainly.calls += 1
+        plainly.calls += form.value is not None or (
+            form.kernel is not None and kernels.take(form.kernel, x, parameters)
+        )
         return form.expression(x, *parameters)
     if form.kernel is not None and kernels.take(form.kernel, x, parameters):
         return _by_kernel(form, form.kernel, x, parameters)
     return _by_passes(form, x, parameters)
 
 
+# Nothing public tells whether a transform of torch.func or forward differentiation is at work; autograd.Function and
+# torch.autograd.forward_ad ask these ways too.
+_transforms_are_active = torch._C._are_functorch_transforms_active  # noqa: SLF001
+_tracing_state = torch._C._get_tracing_state  # noqa: SLF001
+_is_batched = torch._C._functorch.is_legacy_batchedtensor  # noqa: SLF001
+
+
+def _one_for_good(gradient: Tensor) -> bool:
+    """Tell whether a gradient is a single one, which nobody differentiates further."""
+    return not (torch.is_grad_enabled() or _is_batched(gradient) or _transforms_are_active())
+
+
 def _only_expression_will_do() -> bool:
-    # Nothing public tells whether a transform of torch.func or forward differentiation is at work; autograd.Function
-    # and torch.autograd.forward_ad ask these ways too. TorchScript's trace cannot save a Python function, and would
-    # take a kernel's result for a constant.
-    return (
-        torch._C._are_functorch_transforms_active()  # noqa: SLF001
-        or forward_ad._current_level >= 0  # noqa: SLF001
-        or torch._C._get_tracing_state() is not None  # noqa: SLF001
-    )
+    # TorchScript's trace cannot save a Python function, and would take a kernel's result for a constant.
+    return _transforms_are_active() or forward_ad._current_level >= 0 or _tracing_state() is not None  # noqa: SLF001
 
 
 def _for_compilers(form: Form, x: Tensor, parameters: tuple[Number, ...]) -> Tensor:
@@ -119,11 +127,9 @@ def _for_compilers(form: Form, x: Tensor, parameters: tuple[Number, ...]) -> Ten
 def _by_kernel(form: Form, kernel: str, x: Tensor, parameters: tuple[Number, ...]) -> Tensor:
     numbers = [parameter for parameter in parameters if not isinstance(parameter, Tensor)]
     learnt = len(numbers) < len(parameters)
-    if torch.is_grad_enabled() and (learnt or x.requires_grad):
-        function = _LearntByKernel if learnt else _FixedByKernel
-        value: Tensor = function.apply(form, x, *parameters)  # type: ignore[no-untyped-call]
-        return value
-    return kernels.value(kernel, x, parameters) if learnt else kernels.fixed(kernel, x, numbers)
+    if not torch.is_grad_enabled() or not (learnt or x.requires_grad):
+        return kernels.value(kernel, x, parameters) if learnt else kernels.fixed(kernel, x, numbers)
+    return (_apply_learnt if learnt else _apply_fixed)(form, x, *parameters)
 
 
 def _by_passes(form: Form, x: Tensor, parameters: tuple[Number, ...]) -> Tensor:
@@ -153,7 +159,7 @@ class _Fused(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, parameters = _recalled(ctx)
         _, *needed = ctx.needs_input_grad
-        if torch.is_grad_enabled() or _batched(gradient):
+        if not _one_for_good(gradient):
             return None, *_differentiable(ctx.form, gradient, needed, x, parameters)
         kept, ctx.kept = ctx.kept, None
         if kept is None:
@@ -174,23 +180,23 @@ class _FixedByKernel(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, form: Form, x: Tensor, *numbers: float) -> Tensor:
-        ctx.form, ctx.numbers = form, numbers
+        ctx.call = form, numbers
         ctx.save_for_backward(x)
         value, ctx.slope = kernels.fixed_with_slope(str(form.kernel), x, numbers)
         return value
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        constants = (None,) * len(ctx.numbers)
-        if torch.is_grad_enabled() or _batched(gradient):
+        slope, (form, numbers) = ctx.slope, ctx.call
+        if slope is None or not _one_for_good(gradient):
             (x,) = ctx.saved_tensors
-            return None, *_differentiable(ctx.form, gradient, ctx.needs_input_grad[1:], x, ctx.numbers)
-        slope, ctx.slope = ctx.slope, None
-        if slope is None:
-            # Used up by an earlier pass through a graph that was retained.
-            (x,) = ctx.saved_tensors
-            _, slope = kernels.fixed_with_slope(ctx.form.kernel, x, ctx.numbers)
-        return None, slope.mul_(gradient), *constants
+            # What was saved can come back with another layout: hooks on saved tensors.
+            if not _one_for_good(gradient) or not kernels.take(form.kernel, x, numbers):
+                return None, *_differentiable(form, gradient, ctx.needs_input_grad[1:], x, numbers)
+            # The slope was used up by an earlier pass through a graph that was retained.
+            _, slope = kernels.fixed_with_slope(form.kernel, x, numbers)
+        ctx.slope = None
+        return None, slope.mul_(gradient), *[None] * len(numbers)
 
 
 class _LearntByKernel(torch.autograd.Function):
@@ -205,7 +211,8 @@ class _LearntByKernel(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, parameters = _recalled(ctx)
         _, *needed = ctx.needs_input_grad
-        if torch.is_grad_enabled() or _batched(gradient):
+        # What was saved can come back with another layout: hooks on saved tensors.
+        if not (_one_for_good(gradient) and can_be_read(gradient) and kernels.take(ctx.form.kernel, x, parameters)):
             return None, *_differentiable(ctx.form, gradient, needed, x, parameters)
         by_x, *others = kernels.pull(ctx.form.kernel, gradient, x, parameters, needed[1:])
         reduced = [
@@ -213,6 +220,11 @@ class _LearntByKernel(torch.autograd.Function):
             for by_parameter, parameter in zip(others, parameters, strict=True)
         ]
         return None, by_x, *reduced
+
+
+# What `Function.apply` does besides is for transforms, which are not active here.
+_apply_fixed: Callable[..., Tensor] = super(torch.autograd.Function, _FixedByKernel).apply
+_apply_learnt: Callable[..., Tensor] = super(torch.autograd.Function, _LearntByKernel).apply
 
 
 class _Compiled(torch.autograd.Function):
@@ -240,11 +252,6 @@ class _Compiled(torch.autograd.Function):
             for slope, parameter in zip(others, parameters, strict=True)
         ]
         return None, product, *reduced
-
-
-def _batched(gradient: Tensor) -> bool:
-    """Tell whether several gradients come at once, on which nothing can be done in place: `is_grads_batched`."""
-    return bool(torch._C._functorch.is_legacy_batchedtensor(gradient))  # noqa: SLF001
 
 
 def _remember(ctx: Any, form: Form, x: Tensor, parameters: Sequence[Number]) -> None:

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from rl_acts._fused import Form, Number, constant
 
 _LOG2_E = 1.0 / math.log(2.0)
+_HALVES = (torch.float16, torch.bfloat16)
 
 # PyTorch's kernels for a b (1 - b), and for a where b is above a threshold and 0 elsewhere, each in one pass.
 _times_logistic_slope = torch.ops.aten.sigmoid_backward
@@ -107,11 +108,14 @@ def _swish_expression(x: Tensor, beta: Number) -> Tensor:
 
 
 def _swish_compiled(x: Tensor, beta: Number) -> Tensor:
+    if x.dtype in _HALVES:
+        # Their powers overflow where the function has digits.
+        return _swish_expression(x, beta)
     return x / (1.0 + (x * (-_LOG2_E * beta)).exp2())
 
 
 def _swish_slopes(x: Tensor, beta: Number) -> list[Tensor]:
-    s = (1.0 + (x * (-_LOG2_E * beta)).exp2()).reciprocal()
+    s = (beta * x).sigmoid() if x.dtype in _HALVES else (1.0 + (x * (-_LOG2_E * beta)).exp2()).reciprocal()
     # In this order nothing overflows.
     by_beta_over_x = x * (s * (1.0 - s))
     return [s + beta * by_beta_over_x, x * by_beta_over_x]

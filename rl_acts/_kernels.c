@@ -99,7 +99,8 @@ INLINE void swim_slopes(float x, const float *p, float *slopes) {
 /* Swish, p = {beta}: f = x s with s = 1 / (1 + e), e = 2^y, y = -log2(e) beta x; f' = s + beta x s (1 - s) and
  * df/dbeta = x^2 s (1 - s). Beyond the bounds of y, e and s are what they are at the bounds. */
 INLINE float swish_exponent(float x, float beta) {
-    return at_most(at_least(-LOG2_E * beta * x, -126.0f), 128.0f);
+    float factor = at_most(at_least(-LOG2_E * beta, -FLT_MAX), FLT_MAX);
+    return at_most(at_least(factor * x, -126.0f), 128.0f);
 }
 
 INLINE float swish_value(float x, const float *p) { return x * (1.0f / (1.0f + exp2_(swish_exponent(x, p[0])))); }

@@ -36,11 +36,8 @@ _INSTRUCTION_SETS = {"AVX512": "avx512", "AVX2": "avx2"}
 # Beyond this a constant goes by PyTorch's passes: products with it overflow where the function does not.
 _LARGEST_NUMBER = 1e37
 
-# PyTorch gives a thread of its own to each so many elements, and one pass costs less than half of its passes.
-_ELEMENTS_PER_THREAD = 32_768
-_THREADS_WORTH_MORE = 3
-
 _PLAIN_TYPES = frozenset({Tensor, nn.Parameter})
+_dispatch_modes = torch._C._len_torch_dispatch_stack  # noqa: SLF001
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ class Kernels:
 
     def __init__(self, library: Path = _LIBRARY, source: Path = _SOURCE, capability: str | None = None) -> None:
         self._kernels: dict[str, _Kernel] = {}
-        self._off = False
+        self._contexts = 0
         self.spared = 0
         self.instruction_set: str | None = None
         if library.is_file():
@@ -77,10 +74,11 @@ class Kernels:
         try:
             loaded = ctypes.CDLL(str(library))
             built_from = ctypes.c_char_p.in_dll(loaded, "rl_acts_kernels_source").value
+            digest = hashlib.sha256(source.read_bytes()).hexdigest().encode()
         except (OSError, ValueError) as error:
             _warn(f"{library} is not used: {error}")
             return
-        if built_from != hashlib.sha256(source.read_bytes()).hexdigest().encode():
+        if built_from != digest:
             _warn(f"{library} is not used: it was built from another {source.name}")
             return
         ours = _INSTRUCTION_SETS.get(capability, "default")
@@ -95,11 +93,12 @@ class Kernels:
             )
 
     def __enter__(self) -> "Kernels":
-        self._off, self.spared = True, 0
+        self._contexts += 1
+        self.spared = 0
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._off = False
+        self._contexts -= 1
 
     def take(self, name: str, x: Tensor, parameters: Sequence[float | Tensor]) -> bool:
         """Tell whether a call can have a kernel.
@@ -109,24 +108,15 @@ class Kernels:
             x: Pre-activations; neither a transform of `torch.func` nor a compiler nor a trace is at work.
             parameters: Of the function: numbers, or tensors that broadcast to the shape of `x`.
         """
-        if (
-            name not in self._kernels
-            or x.dtype is not torch.float32
-            or type(x) not in _PLAIN_TYPES
-            or not x.is_cpu
-            or not x.is_contiguous()
-            # Whoever counts or records PyTorch's calls would not see this one.
-            or torch._C._len_torch_dispatch_stack() > 0  # noqa: SLF001
-        ):
+        if name not in self._kernels or not can_be_read(x) or not x.is_contiguous() or x.numel() == 0:
             return False
         for parameter in parameters:
             if not _takes(parameter, x):
                 return False
-        size = x.numel()
-        if size == 0 or (size > _ELEMENTS_PER_THREAD and _threads_for(size) >= _THREADS_WORTH_MORE):
+        if self._contexts:
+            self.spared += 1
             return False
-        self.spared += self._off
-        return not self._off
+        return True
 
     def fixed(self, name: str, x: Tensor, numbers: Sequence[float], *, in_place: bool = False) -> Tensor:
         """Return f(x, *numbers), written over x if `in_place`."""
@@ -180,15 +170,26 @@ def _function(library: ctypes.CDLL, name: str, arguments: list[type]) -> Callabl
     return function  # type: ignore[no-any-return]
 
 
-def _threads_for(size: int) -> int:
-    """Return how many threads PyTorch's passes over so many elements would have."""
-    return min(torch.get_num_threads(), -(-size // _ELEMENTS_PER_THREAD))
+def can_be_read(x: Tensor) -> bool:
+    """Tell whether a kernel may read a tensor's memory, once it is contiguous, and nobody wants PyTorch to do it."""
+    return (
+        x.dtype is torch.float32
+        and type(x) in _PLAIN_TYPES
+        and x.is_cpu
+        and x.layout is torch.strided
+        and not x.is_neg()
+        and not x._is_zerotensor()  # noqa: SLF001
+        # Somebody counts or records PyTorch's calls.
+        and _dispatch_modes() == 0
+    )
 
 
 def _takes(parameter: float | Tensor, x: Tensor) -> bool:
     if not isinstance(parameter, Tensor):
         return -_LARGEST_NUMBER <= parameter <= _LARGEST_NUMBER
     if parameter.dtype is not torch.float32 or not parameter.is_cpu or type(parameter) not in _PLAIN_TYPES:
+        return False
+    if parameter.is_neg() or parameter.layout is not torch.strided:
         return False
     shape = parameter.shape
     if not shape:
@@ -220,7 +221,7 @@ def _layout(x: Tensor, parameters: Sequence[float | Tensor]) -> tuple[tuple[int,
 
 @lru_cache(maxsize=1024)
 def _constant(number: float) -> Tensor:
-    return torch.tensor(number, dtype=torch.float32)
+    return torch.tensor(number, dtype=torch.float32, device="cpu")
 
 
 def _pointers(tensors: Sequence[Tensor | None]) -> list[int | None]:

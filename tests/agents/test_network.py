@@ -52,9 +52,13 @@ def test_only_the_first_network_is_touched() -> None:
     assert float(gradient[1::2].abs().sum()) == 0
 
 
+# Widths with which portions have several networks.
+ALIGNED = (5, 16, 16, 2)
+
+
 @pytest.mark.skipif(rl_acts.native_kernels() == "none", reason="no native kernels here")
 def test_constant_activations_are_written_over_their_pre_activations(monkeypatch: pytest.MonkeyPatch) -> None:
-    network, x = build(["swim", "swish", "relu"], 2, plain=False), torch.randn(3, 4, 5)
+    network, x = build(["swim", "swish", "relu"], 2, plain=False, sizes=ALIGNED), torch.randn(3, 4, 5)
 
     def results() -> list[Tensor]:
         with torch.no_grad():
@@ -89,8 +93,9 @@ def test_learnt_activations_of_several_networks_are_one_call(
     spec: str, first: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # More networks than a vector has numbers, so that some would be computed as what is left over behind one.
-    network = build(["relu", *[spec] * 19], 2, plain=False)
+    network = build(["relu", *[spec] * 19], 2, plain=False, sizes=ALIGNED)
     x = torch.randn(20, 4, 5)
+    assert max(len(portion.networks) for portion in network.portions(first, 4)) == (19 if first else 38)
     with torch.no_grad():
         for leaf in network.parameters()[1:]:
             leaf.add_(0.1 * torch.randn(leaf.shape))
@@ -111,6 +116,33 @@ def test_learnt_activations_of_several_networks_are_one_call(
     one_by_one = results()
     assert len(by_one_call) == 5
     assert all(map(torch.equal, by_one_call, one_by_one))
+
+
+def test_a_frozen_learnt_value_is_each_networks_own() -> None:
+    def one(k: float) -> nn.Sequential:
+        frozen = rl_acts.SwimLearnable(k=k).requires_grad_(False)
+        return nn.Sequential(nn.Linear(5, 16), frozen, nn.Linear(16, 16), rl_acts.SwimLearnable(), nn.Linear(16, 2))
+
+    singles = [one(0.5), one(2.0)]
+    network, x = PopulationNetwork([[single] for single in singles], ["swim", "swim"]), torch.randn(2, 4, 5)
+    values = network(x)[:, 0]
+    for value, single, part in zip(values, singles, x, strict=True):
+        torch.testing.assert_close(value, single(part))
+    assert all(torch.isfinite(found).all() for found in torch.autograd.grad(values.sum(), network.parameters()))
+
+
+@pytest.mark.skipif(rl_acts.native_kernels() == "none", reason="no native kernels here")
+def test_threads_do_not_make_a_network_depend_on_its_neighbours() -> None:
+    x = torch.randn(1, 256, 5)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        for spec in ("swim", "swim_learnable"):
+            alone, beside = (build([spec] * runs, 1, plain=False, sizes=(5, 256, 256, 2)) for runs in (1, 2))
+            with torch.no_grad():
+                assert torch.equal(alone(x)[0], beside(x.expand(2, -1, -1))[0])
+    finally:
+        torch.set_num_threads(threads)
 
 
 class Twice(nn.ReLU):

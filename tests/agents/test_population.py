@@ -1,5 +1,6 @@
 """Populations: what a run becomes, whatever its neighbours, interruptions and the device of its networks."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -410,6 +411,10 @@ def test_bad_checkpoints(tmp_path: Path) -> None:
     text = manifest.read_text()
     manifest.write_text(text.replace('"mujoco": "3', '"mujoco": "2'))
     with pytest.raises(CheckpointError, match=r"made with mujoco 2\."):
+        Population.load(tmp_path, device="cpu")
+    kernels = json.loads(text)["versions"]["native_kernels"]
+    manifest.write_text(text.replace(f'"native_kernels": "{kernels}"', '"native_kernels": "0"'))
+    with pytest.raises(CheckpointError, match=rf"made with native_kernels 0 \(here {kernels}\)"):
         Population.load(tmp_path, device="cpu")
     manifest.write_text(text.replace('"device": "cpu"', '"device": "cuda"'))
     with pytest.raises(CheckpointError, match="was made on cuda; training cannot go on as it was on cpu"):

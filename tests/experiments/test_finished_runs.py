@@ -123,3 +123,20 @@ def test_every_library_and_version_is_named(
     assert main(["run", "study.yaml", "--out", str(out), "--device", "cpu", "--set", "seeds=2"]) == 2
     expected = f"made with mujoco 1, 2 (here {versions['mujoco']}) and torch 3 (here {versions['torch']}); results"
     assert expected in capsys.readouterr().err
+
+
+def test_native_kernels_are_a_version_too(
+    finished: Finished, study_file: StudyFile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = finished(study_file())
+    record = json.loads((out / _RUN / "run.json").read_text())
+    here = record["versions"]["native_kernels"]
+    command = ["run", "study.yaml", "--out", str(out), "--device", "cpu", "--set", "seeds=2", "--dry-run"]
+    before = {name: value for name, value in record["versions"].items() if name != "native_kernels"}
+    for versions, then in (({**before, "native_kernels": "0"}, "0"), (before, "none")):
+        _change(out / _RUN / "run.json", versions=versions)
+        assert main(command) == (0 if then == here else 2)
+        assert (f"made with native_kernels {then} (here {here})" in capsys.readouterr().err) is (then != here)
+    # On a GPU they take no part.
+    _change(out / _RUN / "run.json", hardware={"cpu": "some CPU", "device": "NVIDIA H200"})
+    assert main(command) == 0

@@ -1,5 +1,6 @@
 """Native kernels: right against the plain expression in float64, the same bits everywhere, never where they harm."""
 
+import hashlib
 import math
 import os
 import shutil
@@ -197,6 +198,9 @@ def test_swish_beyond_every_exponent() -> None:
     value = fused(SWISH, x, 1e30)
     assert value.tolist() == [0.0, 0.0, 0.0, 1.0, torch.tensor(3e38).item()]
     assert torch.autograd.grad(value.sum(), x)[0].tolist() == [0.0, 0.0, 0.5, 1.0, 1.0]
+    by_tensor = fused(SWISH_LEARNT, x, torch.tensor(3e38, requires_grad=True))
+    assert taken(by_tensor)
+    assert torch.equal(by_tensor, value)
 
 
 @needs_kernels
@@ -287,10 +291,92 @@ def test_what_a_kernel_cannot_take_goes_by_passes() -> None:
 
 
 @needs_kernels
-def test_where_pytorch_would_use_three_threads_it_computes_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    for threads, size, kernel in ((1, 10**6, True), (2, 10**6, True), (3, 10**6, False), (8, 65_536, True)):
-        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
-        assert kernels.take("swim", torch.zeros(size), (0.7,)) is kernel
+@pytest.mark.parametrize("numbers", [(0.7,), tuple(learnt([0.7]))], ids=["constant", "learnt"])
+def test_what_hooks_bring_back_is_read_as_it_lies(numbers: tuple[float | Tensor, ...]) -> None:
+    x, gradient = batch().requires_grad_(), batch(seed=1)
+
+    def packed(tensor: Tensor) -> Tensor:
+        return tensor.t().contiguous() if tensor.dim() == 2 else tensor
+
+    def unpacked(tensor: Tensor) -> Tensor:
+        return tensor.t() if tensor.dim() == 2 else tensor
+
+    leaves = [x, *(number for number in numbers if isinstance(number, Tensor))]
+    with torch.autograd.graph.saved_tensors_hooks(packed, unpacked):
+        value = fused(SWIM, x, *numbers)
+    expected = torch.autograd.grad(fused(SWIM, x, *numbers), leaves, gradient)
+    for _ in range(2):
+        torch.testing.assert_close(torch.autograd.grad(value, leaves, gradient, retain_graph=True), expected)
+
+
+@needs_kernels
+@pytest.mark.parametrize("numbers", [(0.7,), tuple(learnt([0.7]))], ids=["constant", "learnt"])
+def test_backward_under_vmap_and_in_a_trace(numbers: tuple[float | Tensor, ...]) -> None:
+    x = batch().requires_grad_()
+    value = fused(SWIM, x, *numbers)
+    assert taken(value)
+    gradients = torch.stack([batch(seed=seed) for seed in range(1, 4)])
+
+    def by_x(gradient: Tensor) -> Tensor:
+        return torch.autograd.grad(value, x, gradient, retain_graph=True)[0]
+
+    each = [by_x(gradient) for gradient in gradients]
+    torch.testing.assert_close(torch.vmap(by_x)(gradients), torch.stack(each))
+    torch.testing.assert_close(make_fx(by_x)(gradients[0])(gradients[1]), each[1])
+    zeros = torch._efficientzerotensor(9, 5)
+    assert not by_x(zeros).any()
+
+
+@needs_kernels
+def test_negated_views_and_another_default_device() -> None:
+    x = torch.tensor([1.0, 2.0])
+    expected = SWIM.expression(-x, 0.5)
+    torch.testing.assert_close(fused(SWIM, torch._neg_view(x), 0.5), expected)
+    torch.testing.assert_close(fused(SWIM, x, torch._neg_view(torch.tensor(-0.5))), SWIM.expression(x, 0.5))
+    with torch.device("meta"):
+        # 0.4375 has not been asked for before, so its tensor is made here.
+        value = fused(XIELU, x, *learnt_on_cpu([0.8, 0.9]), 0.4375)
+    torch.testing.assert_close(value, XIELU.expression(x, 0.8, 0.9, 0.4375))
+
+
+def learnt_on_cpu(given: Sequence[float]) -> list[Tensor]:
+    return [torch.tensor(number, requires_grad=True, device="cpu") for number in given]
+
+
+def digest(name: str) -> str:
+    """Digest of what a kernel makes of numbers that every processor makes alike, and with parameters that are exact."""
+    whole = torch.arange(41 * 13).view(41, 13)
+    x, gradient = ((whole * 37) % 101 - 50) / 8.0, ((whole * 53) % 67 - 33) / 16.0
+    given = (0.5, 1.25, 0.75)[: len(FORMS[name][1][0])]
+    columns = [torch.full((13,), number) for number in given]
+    found = [*kernels.fixed_with_slope(name, x, given), *kernels.pull(name, gradient, x, columns, [True] * len(given))]
+    found += kernels.pull(name, gradient, x, [torch.tensor(number) for number in given], [True] * len(given))
+    return hashlib.sha256(b"".join(part.numpy().tobytes() for part in found if part is not None)).hexdigest()[:16]
+
+
+# With other digests the kernels have other bits: their version, which every result records, must be raised.
+DIGESTS = {
+    "swim": "5bea3f09ad3c35c6",
+    "swish": "fb349532a9d8de7e",
+    "ulu": "b491d4eca6f1f503",
+    "crrelu": "fc633896d7f8f9ef",
+    "xielu": "c70f5e99fcfd7b3d",
+}
+
+
+@needs_kernels
+@pytest.mark.parametrize("name", FORMS)
+def test_a_version_stands_for_its_bits(name: str) -> None:
+    assert (rl_acts.native_kernels(), digest(name)) == ("1", DIGESTS[name])
+
+
+@needs_kernels
+def test_contexts_nest() -> None:
+    with kernels:
+        with kernels:
+            pass
+        assert not kernels.take("swim", batch(), (0.7,))
+    assert kernels.take("swim", batch(), (0.7,))
 
 
 @needs_kernels
@@ -438,7 +524,7 @@ def names_of_versions(**environment: str) -> str:
 
 def test_the_environment_variable_does_without_them() -> None:
     assert names_of_versions(RL_ACTS_KERNELS="0") == "none"
-    assert names_of_versions(RL_ACTS_KERNELS="1") == names_of_versions()
+    assert names_of_versions(RL_ACTS_KERNELS="1") == names_of_versions(RL_ACTS_KERNELS="")
 
 
 @pytest.fixture
@@ -460,6 +546,9 @@ def test_a_damaged_library_is_refused(tmp_path: Path) -> None:
     (tmp_path / "libkernels.so").write_bytes(b"no library")
     with pytest.warns(RuntimeWarning, match=r"libkernels\.so is not used: .*Activations go without"):
         assert Kernels(tmp_path / "libkernels.so", SOURCE).instruction_set is None
+    if LIBRARY.exists():
+        with pytest.warns(RuntimeWarning, match=r"is not used: .*No such file"):
+            assert Kernels(LIBRARY, tmp_path / "_kernels.c").instruction_set is None
 
 
 @pytest.mark.usefixtures("no_warning")
