@@ -43,11 +43,15 @@ INLINE float fma_(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 INLINE float root_of(float x) { return __builtin_sqrtf(x); }
 INLINE float magnitude(float x) { return from_bits(to_bits(x) & 0x7fffffffu); }
 INLINE float positive(float x) { return x > 0.0f ? x : 0.0f; }
-/* Written so that NaN stays NaN. */
 INLINE float at_most(float x, float bound) { return x > bound ? bound : x; }
-INLINE float at_least(float x, float bound) { return x < bound ? bound : x; }
 
-/* y in [-126, 128] as n + f, n a whole number: 2^n, and 2^f - 1. */
+/* x within +-126, by whole numbers, for which there is an instruction; NaN becomes a bound. */
+INLINE float limited(float x) {
+    uint32_t bits = to_bits(x) & 0x7fffffffu, bound = to_bits(126.0f);
+    return from_bits((bits < bound ? bits : bound) | (to_bits(x) & 0x80000000u));
+}
+
+/* y in [-126, 126] as n + f, n a whole number: 2^n, and 2^f - 1. */
 INLINE float power_of_two(float y, float *rest) {
     /* Adding 1.5 * 2^23 rounds to n; with 127 more the lowest bits of the sum are the exponent of 2^n. */
     float shifted = y + 12583039.0f;
@@ -62,7 +66,7 @@ INLINE float power_of_two(float y, float *rest) {
     return from_bits(to_bits(shifted) << 23);
 }
 
-/* 2^y for y in [-126, 128], infinite from 127.5 on. */
+/* 2^y for y in [-126, 126]. */
 INLINE float exp2_(float y) {
     float rest, power = power_of_two(y, &rest);
     return power * (1.0f + rest);
@@ -70,7 +74,7 @@ INLINE float exp2_(float y) {
 
 /* e^x - 1 for x <= 0. */
 INLINE float expm1_(float x) {
-    float rest, power = power_of_two(at_least(LOG2_E * x, -126.0f), &rest);
+    float rest, power = power_of_two(limited(LOG2_E * x), &rest);
     return fma_(power, rest, power - 1.0f);
 }
 
@@ -84,7 +88,7 @@ INLINE float swim_value(float x, const float *p) {
     return positive(x) - a * (0.5f / fma_(t, root_of(d), d));
 }
 
-INLINE void swim_slopes(float x, const float *p, float *slopes) {
+INLINE float swim_slopes(float x, const float *p, float *slopes) {
     float t = p[0] * magnitude(x);
     float d = fma_(t, t, 1.0f);
     float root = root_of(d);
@@ -94,23 +98,30 @@ INLINE void swim_slopes(float x, const float *p, float *slopes) {
     /* 1 / d = 4 s (1 - s), so no second division; where d overflows s is 0. */
     float y = x * (4.0f * s * (1.0f - s));
     slopes[1] = 0.5f * at_most(root, FLT_MAX) * (y * y);
+    return positive(x) - magnitude(x) * s;
 }
 
-/* Swish, p = {beta}: f = x s with s = 1 / (1 + e), e = 2^y, y = -log2(e) beta x; f' = s + beta x s (1 - s) and
- * df/dbeta = x^2 s (1 - s). Beyond the bounds of y, e and s are what they are at the bounds. */
+/* Swish, p = {beta}: f = x s with s = 1 / (1 + 2^y), y = -log2(e) beta x; f' = s + beta x s (1 - s) and
+ * df/dbeta = x^2 s (1 - s). Beyond y = 126 s is 0, below -126 it is 1. */
 INLINE float swish_exponent(float x, float beta) {
-    float factor = at_most(at_least(-LOG2_E * beta, -FLT_MAX), FLT_MAX);
-    return at_most(at_least(factor * x, -126.0f), 128.0f);
+    /* In this order 0 stays 0 for any beta. */
+    return -LOG2_E * (beta * x);
 }
 
-INLINE float swish_value(float x, const float *p) { return x * (1.0f / (1.0f + exp2_(swish_exponent(x, p[0])))); }
+INLINE float swish_gate(float y) {
+    float s = 1.0f / (1.0f + exp2_(limited(y)));
+    return y > 126.0f ? 0.0f : s;
+}
 
-INLINE void swish_slopes(float x, const float *p, float *slopes) {
+INLINE float swish_value(float x, const float *p) { return x * swish_gate(swish_exponent(x, p[0])); }
+
+INLINE float swish_slopes(float x, const float *p, float *slopes) {
     float y = swish_exponent(x, p[0]);
-    float s = 1.0f / (1.0f + exp2_(y));
+    float s = swish_gate(y);
     float rest = 1.0f - s;
-    slopes[0] = fma_(s * (-LN_2 * y), rest, s);
+    slopes[0] = fma_(s * (-LN_2 * limited(y)), rest, s);
     slopes[1] = x * (x * (s * rest));
+    return x * s;
 }
 
 /* ULU, p = {a1, a2}: Swish with beta = 2 a, a = a1 on the left and a2 on the right; df/da = 2 x^2 s (1 - s). */
@@ -119,12 +130,13 @@ INLINE float ulu_value(float x, const float *p) {
     return swish_value(x, &beta);
 }
 
-INLINE void ulu_slopes(float x, const float *p, float *slopes) {
+INLINE float ulu_slopes(float x, const float *p, float *slopes) {
     float beta = 2.0f * (x > 0.0f ? p[1] : p[0]), of_swish[2];
-    swish_slopes(x, &beta, of_swish);
+    float value = swish_slopes(x, &beta, of_swish);
     slopes[0] = of_swish[0];
     slopes[1] = x > 0.0f ? 0.0f : 2.0f * of_swish[1];
     slopes[2] = x > 0.0f ? 2.0f * of_swish[1] : 0.0f;
+    return value;
 }
 
 /* CRReLU, p = {eps}: f = relu(x) + eps x b with b = exp(-x^2 / 2); f' = [x > 0] + eps (1 - x^2) b, df/deps = x b. */
@@ -135,10 +147,11 @@ INLINE float crrelu_bump(float x) {
 
 INLINE float crrelu_value(float x, const float *p) { return fma_(p[0], x * crrelu_bump(x), positive(x)); }
 
-INLINE void crrelu_slopes(float x, const float *p, float *slopes) {
+INLINE float crrelu_slopes(float x, const float *p, float *slopes) {
     float bump = crrelu_bump(x);
     slopes[1] = x * bump;
     slopes[0] = fma_(p[0], fma_(-x, slopes[1], bump), x > 0.0f ? 1.0f : 0.0f);
+    return fma_(p[0], slopes[1], positive(x));
 }
 
 /* xIELU, p = {ap, an, beta}: f = ap r^2 + an (expm1(m) - m) + beta x with r = max(x, 0), m = min(x, 0). */
@@ -147,12 +160,13 @@ INLINE float xielu_value(float x, const float *p) {
     return fma_(p[0] * r, r, fma_(p[1], expm1_(m) - m, p[2] * x));
 }
 
-INLINE void xielu_slopes(float x, const float *p, float *slopes) {
+INLINE float xielu_slopes(float x, const float *p, float *slopes) {
     float r = positive(x), m = x - r, grown = expm1_(m);
     slopes[0] = fma_(2.0f * p[0], r, fma_(p[1], grown, p[2]));
     slopes[1] = r * r;
     slopes[2] = grown - m;
     slopes[3] = x;
+    return fma_(p[0] * r, r, fma_(p[1], slopes[2], p[2] * x));
 }
 
 /* The sum of BLOCK products, which it overwrites: by halves, so that it takes few steps and rounds little. */
@@ -167,7 +181,8 @@ INLINE double total(float *products) {
 #define MOST 3
 #define AT(pointer, offset) ((pointer) ? (pointer) + (offset) : 0)
 typedef float function(float x, const float *p);
-typedef void derivatives(float x, const float *p, float *slopes);
+/* Returns f(x), which it has on the way: the bits of the function. */
+typedef float derivatives(float x, const float *p, float *slopes);
 
 /* y = f(x) for n numbers; y may be x. */
 INLINE void value_of(function *f, int count, int by_column, const float *x, float *y, int64_t n,
@@ -182,13 +197,12 @@ INLINE void value_of(function *f, int count, int by_column, const float *x, floa
 }
 
 /* y = f(x) and s = f'(x) for n numbers; y or s may be x. */
-INLINE void value_and_slope_of(function *f, derivatives *df, const float *x, float *y, float *s, int64_t n,
-                               const float *p) {
+INLINE void value_and_slope_of(derivatives *f, const float *x, float *y, float *s, int64_t n, const float *p) {
     ELEMENTWISE
     for (int64_t i = 0; i < n; i++) {
-        float slopes[MOST + 1], here = x[i];
-        df(here, p, slopes);
-        y[i] = f(here, p);
+        float slopes[MOST + 1];
+        float value = f(x[i], p, slopes);
+        y[i] = value;
         s[i] = slopes[0];
     }
 }
@@ -251,7 +265,7 @@ INLINE void pull_by_column(derivatives *f, int count, int summed, const float *g
     EXPORT void JOIN(name##_fixed_, ISA)(const float *x, float *y, float *s, int64_t n, float p0, float p1,            \
                                          float p2) {                                                                   \
         const float p[MOST] = {p0, p1, p2}, *const given[MOST] = {&p0, &p1, &p2};                                      \
-        if (s) value_and_slope_of(name##_value, name##_slopes, x, y, s, n, p);                                         \
+        if (s) value_and_slope_of(name##_slopes, x, y, s, n, p);                                                       \
         else value_of(name##_value, count, 0, x, y, n, given);                                                         \
     }                                                                                                                  \
     EXPORT void JOIN(name##_value_, ISA)(const float *x, float *y, int64_t groups, int64_t rows, int64_t cols,         \

@@ -358,7 +358,7 @@ def digest(name: str) -> str:
 DIGESTS = {
     "swim": "5bea3f09ad3c35c6",
     "swish": "fb349532a9d8de7e",
-    "ulu": "b491d4eca6f1f503",
+    "ulu": "ca58d13b59807c28",
     "crrelu": "fc633896d7f8f9ef",
     "xielu": "c70f5e99fcfd7b3d",
 }
