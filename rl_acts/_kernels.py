@@ -2,7 +2,8 @@
 
 They are written in C (`_kernels.c`), without which everything works too: the package's build makes them where there is
 a C compiler (`hatch_build.py`), and `rl_acts._fused` asks here whether a call can have one. Every instruction set
-computes the same bits; they differ from those of PyTorch's passes by rounding.
+computes the same bits; they differ from those of PyTorch's passes by rounding. The calling thread computes alone,
+whatever the size, so that neither the number of threads nor who else is in a batch decides a bit.
 """
 
 import ctypes
