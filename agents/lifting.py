@@ -98,8 +98,9 @@ class ActivationGroup:
             if in_place is not None and in_place.takes(z):
                 return in_place.value(z)
             return z.relu_() if is_relu(module) else _call(module, z)
-        if self.flat is not None and self._takes_stack(layer, z):
-            return self._called(layer, z, self.flat.detach()[self._rows(networks)])
+        flat = self._values_for_one_call(layer, z, networks)
+        if flat is not None:
+            return self._called(layer, z, flat)
         values = [_call(self.modules(network)[layer], z[row]) for row, network in enumerate(networks)]
         return values[0].unsqueeze(0) if len(values) == 1 else torch.stack(values)
 
@@ -122,8 +123,9 @@ class ActivationGroup:
                 value, slope = in_place.value_and_slope(z)
                 return value, lambda gradient: gradient.mul_(slope)
             return _relu(z) if is_relu(module) else _recorded(module, z)
-        if form is None and self.flat is not None and self._takes_stack(layer, z):
-            return self._stack_recorded(layer, z, self.flat.detach()[self._rows(networks)], networks, learn=learn)
+        flat = self._values_for_one_call(layer, z, networks) if form is None else None
+        if flat is not None:
+            return self._stack_recorded(layer, z, flat, networks, learn=learn)
         if form is None or uniforms is None:
             parts = [self._recorded_one(layer, z[row], network, learn=learn) for row, network in enumerate(networks)]
         else:
@@ -143,8 +145,11 @@ class ActivationGroup:
     def _rows(self, networks: range) -> slice:
         return slice(networks.start - self.start, networks.stop - self.start, networks.step)
 
-    def _takes_stack(self, layer: int, z: Tensor) -> bool:
-        return self._all_learnt[layer] and rl_acts.takes_stack(self._stacks[0][layer], z)
+    def _values_for_one_call(self, layer: int, z: Tensor, networks: range) -> Tensor | None:
+        """Return the networks' learnt values if one call can serve them all."""
+        if self.flat is None or not self._all_learnt[layer] or not rl_acts.takes_stack(self._stacks[0][layer], z):
+            return None
+        return self.flat.detach()[self._rows(networks)]
 
     def _called(self, layer: int, z: Tensor, flat: Tensor) -> Tensor:
         """Return the activations of all networks by one call.

@@ -33,12 +33,9 @@ def versions(device: torch.device | None = None) -> dict[str, str]:
     }
 
 
-def recorded_kernels(recorded: Mapping[str, str]) -> str | None:
-    """Return the native kernels that a record of versions speaks of.
-
-    Ours from before there were any had none; None if the record is not ours.
-    """
-    return recorded.get("native_kernels", "none" if "rl_acts" in recorded else None)
+def recorded_versions(recorded: Mapping[str, str]) -> dict[str, str]:
+    """Return the versions that a record speaks of; ours from before there were native kernels had none."""
+    return {"native_kernels": "none", **recorded} if "rl_acts" in recorded else {**recorded}
 
 
 def hardware(device: torch.device, threads: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import rl_acts
 from agents.checkpoint import CheckpointError
 from agents.executor import Learner
 from agents.learner import Member
-from agents.machine import recorded_kernels, versions
+from agents.machine import recorded_versions, versions
 
 if TYPE_CHECKING:
     from agents.population import Population
@@ -91,8 +91,7 @@ def check_place(folder: Path, manifest: Mapping[str, Any], device: str) -> None:
         raise CheckpointError(
             f"the checkpoint in {folder} was made on {manifest['device']}; training cannot go on as it was on {device}."
         )
-    here, then = versions(torch.device(device)), manifest["versions"]
-    then = {**then, "native_kernels": recorded_kernels(then)}
+    here, then = versions(torch.device(device)), recorded_versions(manifest["versions"])
     others = [f"{name} {then.get(name)} (here {here[name]})" for name in _LIBRARIES if then.get(name) != here[name]]
     if others:
         raise CheckpointError(

@@ -215,6 +215,7 @@ def _begin(
     if not resuming:
         remove_attempt(folder)
     step, rate = read_progress(folder) if resuming else (0, None)
+    device = resolve_device(config.device)
     facts: dict[str, Any] = {
         "format": 1,
         "config": config.to_json(),
@@ -226,8 +227,8 @@ def _begin(
         "resumed_from": None,
         "started": now(),
         "finished": None,
-        "versions": versions(resolve_device(config.device)),
-        "hardware": hardware(resolve_device(config.device), config.threads),
+        "versions": versions(device),
+        "hardware": hardware(device, config.threads),
         "command": found.get("command") or shlex.join(["python", "-m", "agents", *sys.argv[1:]]),
         "workers": found.get("workers", 1),
         "engine": config.engine,

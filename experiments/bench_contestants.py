@@ -203,6 +203,7 @@ class Peer:
 
     def __init__(self, job: Job) -> None:
         if job.activation == MIXED:
+            # What a hook raises for what its peer lacks; the worker answers that this contestant is not available.
             raise NotImplementedError("peers train one activation at a time")
         make = load_peer(job.hook)
         self.advance: Callable[[int], None] = make(job.task, job.algorithm, job.width, job.batch_size, job.activation)

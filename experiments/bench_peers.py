@@ -130,6 +130,7 @@ def sbx(task: str, algorithm: str, width: int, batch_size: int, activation: str)
 
     functions = {"relu": "relu", "swish": "silu"}
     if activation not in functions:
+        # As any hook says it, see above.
         raise NotImplementedError(f"SBX's networks have no {activation}")
     library: Any = import_module("sbx")
     rows = int(os.environ[ROWS_VARIABLE])

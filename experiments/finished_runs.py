@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.files import read_json
-from agents.machine import recorded_kernels, versions
+from agents.machine import recorded_versions, versions
 from agents.policy_file import MANIFEST_FILE, WEIGHTS_FILE
 from agents.run_folder import EVALUATIONS_FILE, FINAL_STATES, RUN_FILE, run_path
 from experiments.cohorts import has_checkpoint
@@ -59,7 +59,7 @@ def check_versions(folder: Path, entries: Iterable[Entry], wanted: Collection[Ke
         recorded = _versions(_record(folder / run_path(*entry.key)) or {})
         for name in _LIBRARIES:
             if recorded.get(name, here[name]) != here[name]:
-                others[name].add(recorded[name])
+                others[name].add(str(recorded[name]))
     if others:
         old = " and ".join(f"{name} {', '.join(sorted(found))} (here {here[name]})" for name, found in others.items())
         which = "finished" if finished else "begun"
@@ -70,13 +70,11 @@ def check_versions(folder: Path, entries: Iterable[Entry], wanted: Collection[Ke
 
 
 def _versions(record: Mapping[str, Any]) -> dict[str, str]:
-    found, hardware = {**(record.get("versions") or {})}, record.get("hardware") or {}
-    found.pop("native_kernels", None)
-    kernels = recorded_kernels(record.get("versions") or {})
-    # On a GPU they take no part.
-    if kernels is not None and hardware.get("device") == hardware.get("cpu"):
-        found["native_kernels"] = kernels
-    return {name: str(value) for name, value in found.items()}
+    found, hardware = recorded_versions(record.get("versions") or {}), record.get("hardware") or {}
+    if hardware.get("device") != hardware.get("cpu"):
+        # On a GPU they take no part.
+        found.pop("native_kernels", None)
+    return found
 
 
 def _record(run: Path) -> dict[str, Any] | None:

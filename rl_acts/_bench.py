@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from rl_acts._fused import plainly
-from rl_acts._kernels import kernels, native_kernels
+from rl_acts._fused import Plainly, plainly
+from rl_acts._kernels import Kernels, kernels
 from rl_acts._registry import make, names
 from rl_acts._spec import Spec
 from rl_acts._table import table
@@ -58,8 +58,8 @@ class BenchRow:
     both_silu_ratio: float
 
 
-_CONTEXTS: dict[str, AbstractContextManager[object]] = {"composed": kernels, "plain": plainly}
-_NOTHING_ELSE = nullcontext()
+# In which a mode computes; each counts the calls in which it made a difference.
+_CONTEXTS: dict[str, Kernels | Plainly] = {"composed": kernels, "plain": plainly}
 
 
 class _Contestant:
@@ -69,7 +69,7 @@ class _Contestant:
         self.name, self.mode = name, mode
         self.forward: list[float] = []
         self.both: list[float] = []
-        self._context = _CONTEXTS.get(mode, _NOTHING_ELSE)
+        self._context: AbstractContextManager[object] = _CONTEXTS.get(mode) or nullcontext()
         self._module = torch.compile(module, fullgraph=True, dynamic=False) if mode == "compiled" else module
         self._inputs = [x, *module.parameters()]
         with self._context:
@@ -180,8 +180,8 @@ def _contestant(name: str, mode: str, module: nn.Module, x: Tensor) -> _Contesta
         if mode != "compiled":
             raise
         return None
-    makes_no_difference = (mode == "plain" and not plainly.calls) or (mode == "composed" and not kernels.spared)
-    return None if makes_no_difference else contestant
+    context = _CONTEXTS.get(mode)
+    return None if context is not None and not context.calls else contestant
 
 
 def bench_table(
@@ -208,7 +208,7 @@ def bench_conditions(
     if torch.device(device).type == "cuda":
         where = torch.cuda.get_device_name(device)
     else:
-        where = f"{cpu_name()}, native kernels {kernels.instruction_set or native_kernels()}"
+        where = f"{cpu_name()}, native kernels {kernels.instruction_set or 'none'}"
     how = f"one thread, {mode}, float32, shape {shape}, median of {rounds} turns"
     return f"{where}, torch {torch.__version__}, {how}\n"
 

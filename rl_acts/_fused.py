@@ -13,14 +13,13 @@ derivatives.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from rl_acts._kernels import can_be_read, kernels
+from rl_acts._kernels import can_be_read, constant_on_cpu, kernels
 
 # A constant of the constructor, or a learnt value that broadcasts against the pre-activations.
 Number: TypeAlias = float | Tensor
@@ -152,8 +151,9 @@ class _Fused(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, form: Form, x: Tensor, *parameters: Number) -> Tensor:
         _remember(ctx, form, x, parameters)
+        value: Tensor
         value, ctx.kept = ctx.form.value(True, x, *parameters)
-        return torch.as_tensor(value)
+        return value
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
@@ -188,10 +188,11 @@ class _FixedByKernel(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         slope, (form, numbers) = ctx.slope, ctx.call
-        if slope is None or not _one_for_good(gradient):
+        single = _one_for_good(gradient)
+        if slope is None or not single:
             (x,) = ctx.saved_tensors
             # What was saved can come back with another layout: hooks on saved tensors.
-            if not _one_for_good(gradient) or not kernels.take(form.kernel, x, numbers):
+            if not single or not kernels.take(form.kernel, x, numbers):
                 return None, *_differentiable(form, gradient, ctx.needs_input_grad[1:], x, numbers)
             # The slope was used up by an earlier pass through a graph that was retained.
             _, slope = kernels.fixed_with_slope(form.kernel, x, numbers)
@@ -304,10 +305,5 @@ def constant(number: Number, like: Tensor) -> Tensor:
     if isinstance(number, Tensor):
         return number
     if type(like) is Tensor and like.is_cpu:
-        return _constant(number, like.dtype)
+        return constant_on_cpu(number, like.dtype)
     return torch.full((), number, dtype=like.dtype, device=like.device)
-
-
-@lru_cache(maxsize=1024)
-def _constant(number: float, dtype: torch.dtype) -> Tensor:
-    return torch.full((), number, dtype=dtype)

@@ -60,13 +60,13 @@ class Kernels:
 
     Attributes:
         instruction_set: ``"avx512"``, ``"avx2"``, ``"default"``, or None if there are no kernels.
-        spared: How many calls could have had a kernel since the context was entered.
+        calls: How often the context made a difference since it was entered.
     """
 
     def __init__(self, library: Path = _LIBRARY, source: Path = _SOURCE, capability: str | None = None) -> None:
         self._kernels: dict[str, _Kernel] = {}
         self._contexts = 0
-        self.spared = 0
+        self.calls = 0
         self.instruction_set: str | None = None
         if library.is_file():
             self._load(library, source, capability or torch.backends.cpu.get_cpu_capability())
@@ -95,7 +95,7 @@ class Kernels:
 
     def __enter__(self) -> "Kernels":
         self._contexts += 1
-        self.spared = 0
+        self.calls = 0
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -115,7 +115,7 @@ class Kernels:
             if not _takes(parameter, x):
                 return False
         if self._contexts:
-            self.spared += 1
+            self.calls += 1
             return False
         return True
 
@@ -188,9 +188,7 @@ def can_be_read(x: Tensor) -> bool:
 def _takes(parameter: float | Tensor, x: Tensor) -> bool:
     if not isinstance(parameter, Tensor):
         return -_LARGEST_NUMBER <= parameter <= _LARGEST_NUMBER
-    if parameter.dtype is not torch.float32 or not parameter.is_cpu or type(parameter) not in _PLAIN_TYPES:
-        return False
-    if parameter.is_neg() or parameter.layout is not torch.strided:
+    if not can_be_read(parameter):
         return False
     shape = parameter.shape
     if not shape:
@@ -205,7 +203,7 @@ def _stacks(shape: torch.Size, of_x: torch.Size) -> bool:
 
 def _layout(x: Tensor, parameters: Sequence[float | Tensor]) -> tuple[tuple[int, int, int, bool], list[Tensor]]:
     """Return the groups, rows, columns and whether parameters are by column, and the parameters, all of one shape."""
-    given = [each if isinstance(each, Tensor) else _constant(each) for each in parameters]
+    given = [each if isinstance(each, Tensor) else constant_on_cpu(each, torch.float32) for each in parameters]
     shape = given[0].shape
     if any([each.shape != shape for each in given]):  # noqa: C419 - a generator costs more
         shape = torch.broadcast_tensors(*given)[0].shape  # type: ignore[no-untyped-call]
@@ -221,8 +219,9 @@ def _layout(x: Tensor, parameters: Sequence[float | Tensor]) -> tuple[tuple[int,
 
 
 @lru_cache(maxsize=1024)
-def _constant(number: float) -> Tensor:
-    return torch.tensor(number, dtype=torch.float32, device="cpu")
+def constant_on_cpu(number: float, dtype: torch.dtype) -> Tensor:
+    """Return a number as a tensor without axes, whatever the default device is. There is one for all: read it only."""
+    return torch.full((), number, dtype=dtype, device="cpu")
 
 
 def _pointers(tensors: Sequence[Tensor | None]) -> list[int | None]:

@@ -43,6 +43,7 @@ def from_model(path: Path, source: str, notes: list[str]) -> tuple[Guess, dict[s
         with zipfile.ZipFile(path) as archive:
             data = json.loads(_member(archive, "data"))
             system = _member(archive, "system_info.txt").decode() if "system_info.txt" in archive.namelist() else ""
+    # zipfile raises RuntimeError for an encrypted member, NotImplementedError for a compression that it does not know.
     except (OSError, ValueError, KeyError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         notes.append(f"{source}: no model of Stable-Baselines3 that can be read ({_reason(error)}); not used")
         return Guess(), {}
